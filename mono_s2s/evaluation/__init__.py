@@ -1,0 +1,1 @@
+"""Generation, ROUGE, losses and lengths."""

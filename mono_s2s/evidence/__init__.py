@@ -1,0 +1,1 @@
+"""Result files, their schemas and integrity, aggregation, tables and provenance. No torch."""

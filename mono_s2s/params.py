@@ -1,0 +1,56 @@
+"""params.yaml, typed: which run is selected, what the paper is built from, how seeds are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mono_s2s.scale import STUDIES, Section, read_yaml, typed
+
+
+class Statistics(Section):
+    """How seeds are compared."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    families: dict[str, list[str]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        named = [name for family in self.families.values() for name in family]
+        for name in named:
+            if named.count(name) > 1:
+                raise ValueError(f"{name} is in two families, or twice in one")
+        return self
+
+
+class Params(Section):
+    """params.yaml."""
+
+    study: Literal[STUDIES]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    scale: str
+    studies: list[Literal[STUDIES]] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(min_length=5, max_length=5)
+    statistics: Statistics
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds holds one seed twice: a copy of a run is not another run")
+        if len(set(self.studies)) < len(self.studies):
+            raise ValueError("studies holds one study twice")
+        if self.study not in self.studies:
+            raise ValueError(f"study {self.study} is not among studies")
+        return self
+
+
+def load_params(root: Path = Path()) -> Params:
+    """The typed content of params.yaml.
+
+    Raises:
+        BadInput: a key is missing, unknown, or has an impossible value; names its path.
+    """
+    return typed(Params, read_yaml(root / "params.yaml"), "params.yaml")
