@@ -1,0 +1,22 @@
+"""Stop bad parameters before anything runs.
+
+Reads params.yaml and all of scales/<scale>.yaml; writes runs/<study>/check.txt, whose words never change, so that a
+good edit makes nothing downstream stale.
+"""
+
+from pathlib import Path
+
+from mono_s2s import files, params, scale
+from stages import command
+
+
+def main() -> None:
+    """Type both files."""
+    study = command.arguments(__doc__).study
+    selected = params.load_params()
+    scale.load_scale(selected.scale)
+    files.write_text(Path("runs") / study / "check.txt", "params.yaml and its scale file are well-formed\n")
+
+
+if __name__ == "__main__":
+    command.run(main)
