@@ -12,10 +12,10 @@ from stages import command
 
 def main() -> None:
     """Type both files."""
-    study = command.arguments(__doc__).study
-    selected = params.load_params()
-    scale.load_scale(selected.scale)
-    files.write_text(Path("runs") / study / "check.txt", "params.yaml and its scale file are well-formed\n")
+    chosen = command.arguments(__doc__)
+    params.load_params()
+    scale.load_scale(chosen.scale)
+    files.write_text(Path("runs") / chosen.study / "check.txt", "params.yaml and its scale file are well-formed\n")
 
 
 if __name__ == "__main__":
