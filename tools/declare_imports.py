@@ -72,7 +72,9 @@ def _block(block: str, root: Path) -> str:
     command = re.search(r"^    cmd: python -m stages\.(\w+)", block, re.MULTILINE)
     if command is None or "always_changed: true" in block:
         return block
-    lines = [line for line in block.splitlines(keepends=True) if not re.match(r"^    - (mono_s2s|stages)/\S+\.py$", line)]
+    lines = [
+        line for line in block.splitlines(keepends=True) if not re.match(r"^    - (mono_s2s|stages)/\S+\.py$", line)
+    ]
     code = [f"    - {path}\n" for path in declared(command[1], root)]
     if "    deps:\n" not in lines:
         place = next(i for i, line in enumerate(lines) if re.match(r"^    (params|outs|metrics):", line))
