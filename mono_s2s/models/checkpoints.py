@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -81,8 +82,12 @@ def load(folder: Path, device: torch.device | str) -> torch.nn.Module:
     return read(folder).to(device).eval().requires_grad_(False)
 
 
-def read(source: str | Path, **hub: str) -> torch.nn.Module:
-    """A sequence-to-sequence model in fp32 from a folder, or by its name on the hub with `revision=`; safetensors only.
+def read(source: str | Path, **options: Any) -> torch.nn.Module:
+    """A sequence-to-sequence model in fp32 from a folder, or by its name on the hub; from safetensors only.
+
+    Args:
+        source: folder or name.
+        options: `revision=` for a name; or keys of the configuration to be replaced, such as `dropout_rate=`.
 
     Raises:
         BadInput: it cannot be found or read, or its weights are not exactly those that its configuration asks for.
@@ -97,7 +102,7 @@ def read(source: str | Path, **hub: str) -> torch.nn.Module:
             dtype=torch.float32,
             attn_implementation=ATTENTION,
             output_loading_info=True,
-            **hub,
+            **options,
         )
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
