@@ -1,0 +1,45 @@
+"""params.yaml: typed, short, and refused where it is wrong."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mono_s2s import params
+from mono_s2s.files import BadInput
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_it_is_well_formed_and_fits_on_a_screen():
+    loaded = params.load_params(ROOT)
+    assert loaded.seeds == [42, 1337, 2024, 8888, 12345]
+    assert (loaded.seed, loaded.scale) == (42, "demo")
+    assert len((ROOT / "params.yaml").read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("seed", "abc", "seed: Input should be a valid integer, not 'abc'"),
+        ("seed", -1, "seed: Input should be greater than or equal to 0, not -1"),
+        ("seed", True, "seed: Input should be a valid integer, not True"),
+        ("sed", 1, "sed: Extra inputs are not permitted, not 1"),
+        ("study", "t6_experiments", "study: Input should be 't5_experiments'"),
+        ("seeds", [1, 2, 3, 4], "seeds: List should have at least 5 items"),
+        ("seeds", [1, 2, 3, 4, 4], "the file: seeds holds one seed twice: a copy of a run is not another run"),
+        ("statistics", {"confidence": 2.0}, "statistics.confidence: Input should be less than 1, not 2.0"),
+    ],
+)
+def test_a_bad_value_is_named(tmp_path, key, value, message):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content[key] = {**content["statistics"], **value} if key == "statistics" else value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput) as caught:
+        params.load_params(tmp_path)
+    assert str(caught.value).startswith(f"params.yaml: {message}")
+
+
+def test_missing(tmp_path):
+    with pytest.raises(BadInput, match=r"params\.yaml: missing"):
+        params.load_params(tmp_path)
