@@ -55,7 +55,7 @@ def test_bad_parameters_end_it_with_one_line(folder, file, old, new, line):
     (folder / file).write_text(text.replace(old, new))
     done = check(folder)
     assert done.returncode == 1
-    assert done.stderr.startswith(line)
+    assert done.stderr.startswith(f"error: {line}")
     assert done.stderr.count("\n") == 1
     assert not (folder / "runs").exists()
 
