@@ -39,13 +39,13 @@ def test_good_parameters_leave_words_that_never_change(folder):
             "params.yaml",
             "seed: 42",
             "seed: abc",
-            "error: params.yaml: seed: Input should be a valid integer, not 'abc'\n",
+            "params.yaml: seed: Input should be a valid integer, not 'abc'\n",
         ),
         (
             "scales/demo.yaml",
             "flips: 5",
             "flip: 5",
-            "error: scales/demo.yaml: t5_experiments.hotflip.flips: Field required",
+            "scales/demo.yaml: t5_experiments.hotflip.flips: Field required",
         ),
     ],
 )
