@@ -278,9 +278,27 @@ class SplitFacts(Part):
     """One split of the corpus."""
 
     examples: Annotated[int, Field(gt=0)]
+    # Examples by the data set or domain that they came from.
+    sources: dict[str, Annotated[int, Field(gt=0)]]
+    # Before truncation.
     document_tokens: Lengths
     reference_tokens: Lengths
+    # Longer than what fits into an input, or a target.
     truncated_documents: Count
+    truncated_references: Count
+    # Tokens of documents and references that the tokenizer has no id for.
+    unknown_tokens: Count
+    digest: Sha256
+
+
+class PretrainingFacts(Part):
+    """What a standard model that starts from scratch is trained on."""
+
+    examples: Annotated[int, Field(gt=0)]
+    tasks: dict[str, Annotated[int, Field(gt=0)]]
+    # As packed, prefix and end of sequence included.
+    input_tokens: Lengths
+    target_tokens: Lengths
     digest: Sha256
 
 
@@ -292,9 +310,11 @@ class DataStatistics(Part):
     scale: str
     source: str
     splits: dict[str, SplitFacts]
-    # Documents that two splits share; every count must be 0.
+    # Null where the standard model comes from the hub.
+    pretraining: PretrainingFacts | None
+    # Documents that two splits share ("<split>/<split>"); every count must be 0.
     overlaps: dict[str, Annotated[int, Field(ge=0, le=0)]]
-    # How many documents were dropped as duplicates, by where the first copy stood.
+    # How many documents were dropped as duplicates: "<split>/<source> copies <split>/<source>", the first copy last.
     duplicates_dropped: dict[str, Count]
     vocabulary: Count
     tokenizer_digest: Sha256
