@@ -1,1 +1,1 @@
-"""Generation, ROUGE, losses and lengths."""
+"""What models write and how good it is: generation, ROUGE, losses, lengths."""

@@ -208,12 +208,17 @@ class Damage(Part):
     success_rougeL_drop: list[Rate]  # noqa: N815
 
 
-class Attacked(Part):
-    """One model under one attack and its random control at equal budget."""
+# attack: chosen by gradient. random: as many random tokens, nothing searched. random_search: the attack's own loop at
+# equal cost, with candidates drawn at random instead of by gradient.
+Perturbed = Literal["attack", "random", "random_search"]
 
-    effort: dict[Literal["attack", "random"], Effort]
-    conditions: dict[Literal["clean", "attack", "random"], Condition]
-    damage: dict[Literal["attack", "random"], Damage]
+
+class Attacked(Part):
+    """One model under one attack and its two controls."""
+
+    effort: dict[Perturbed, Effort]
+    conditions: dict[Literal["clean", "attack", "random", "random_search"], Condition]
+    damage: dict[Perturbed, Damage]
 
 
 class Strength(Part):
@@ -222,14 +227,19 @@ class Strength(Part):
     flips: Count
     nll_per_token: Nats
     random_nll_per_token: Nats
+    random_search_nll_per_token: Nats
 
 
 class HotflipModel(Attacked):
     """One model under HotFlip."""
 
     curve: list[Strength]
-    # Mean number of tokens that differ from the original, attack and random.
-    effective_flips: dict[Literal["attack", "random"], float]
+    # Mean number of tokens that differ from the original.
+    effective_flips: dict[Perturbed, float]
+    # Examples with fewer attackable tokens than flips.
+    short_examples: Count
+    # Pearson's, of estimated and exact loss changes over the candidates of the first flip; null where one is constant.
+    first_order_correlation: Annotated[float, Field(ge=-1, le=1)] | None
 
 
 class Hotflip(Identity):
@@ -244,7 +254,7 @@ class Hotflip(Identity):
 
 
 class Trigger(Part):
-    """One learned or random trigger."""
+    """One trigger that was searched; the random control draws one of its own for each example (examples.csv)."""
 
     ids: list[int] = Field(min_length=1)
     text: str
@@ -255,8 +265,8 @@ class Trigger(Part):
 class UatModel(Attacked):
     """One model under its own trigger."""
 
-    triggers: dict[Literal["attack", "random"], Trigger]
-    # Best attack-optimization loss after each accepted or rejected step.
+    triggers: dict[Literal["attack", "random_search"], Trigger]
+    # Loss per token on the attack-optimization split: the first random start, then the best trigger after each sweep.
     trace: list[float]
 
 

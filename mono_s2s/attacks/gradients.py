@@ -1,0 +1,101 @@
+"""First-order estimates: how much would the loss rise if another token stood here?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from mono_s2s.compute import autocast
+from mono_s2s.corpus.reading import Encoding
+from mono_s2s.models import losses
+from mono_s2s.models.batches import collate
+from mono_s2s.scale import Compute
+
+# Entries of a (positions, allowed tokens) table that are held at once: 256 MiB in fp32.
+TABLE = 2**26
+
+
+def exact(
+    model: torch.nn.Module,
+    inputs: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    encoding: Encoding,
+    compute: Compute,
+    batch_size: int,
+) -> torch.Tensor:
+    """(n,) fp32 on the CPU: the loss of each target given its input, in nats; batches in the given order."""
+    found = []
+    with torch.no_grad(), autocast(compute):
+        for start in range(0, len(inputs), batch_size):
+            some = slice(start, start + batch_size)
+            batch = collate(inputs[some], targets[some], encoding, model.device)
+            nats, _ = losses.per_example(losses.logits(model, batch, encoding), batch["labels"])
+            found.append(nats.cpu())
+    return torch.cat(found)
+
+
+def embedding_gradients(
+    model: torch.nn.Module,
+    inputs: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    encoding: Encoding,
+    compute: Compute,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradient of each example's loss with respect to its input embeddings.
+
+    Examples of a batch do not meet inside the model, so the gradient of the sum is every example's own.
+
+    Args:
+        model: in evaluation mode, parameters frozen (they must not collect gradients of their own).
+        inputs: B packed inputs.
+        targets: B targets.
+        encoding: padding id and start id.
+        compute: precision.
+
+    Returns:
+        (B, L, d) fp32 gradients of the losses in nats, and the (B,) losses.
+    """
+    batch = collate(inputs, targets, encoding, model.device)
+    embeddings = model.get_input_embeddings()(batch.pop("input_ids")).detach().requires_grad_(True)
+    with torch.enable_grad(), autocast(compute):
+        nats, _ = losses.per_example(
+            losses.logits(model, batch | {"inputs_embeds": embeddings}, encoding), batch["labels"]
+        )
+    (gradients,) = torch.autograd.grad(nats.sum(), embeddings)
+    return gradients.float(), nats.detach()
+
+
+def best_tokens(
+    gradients: torch.Tensor, current: torch.Tensor, weight: torch.Tensor, allowed: torch.Tensor, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each position the tokens that would raise the loss most, to first order.
+
+    Token v in place of token u changes the loss by about g . (E_v - E_u) (Ebrahimi et al., 2018, "HotFlip",
+    equation 10), where g is the gradient at the position's embedding. The current token itself is left out.
+
+    Args:
+        gradients: (P, d).
+        current: (P,) int64, the tokens that stand there.
+        weight: (V, d), the embedding matrix.
+        allowed: (A,) int64, the ids that may be written.
+        count: how many, k = min(count, A).
+
+    Returns:
+        (P, k) estimated changes in nats, best first, -inf for the current token, and (P, k) int64 ids.
+    """
+    count = min(count, len(allowed))
+    candidates = weight[allowed]  # (A, d)
+    # (P,): g . E_u
+    standing = (gradients * weight[current]).sum(dim=1)
+    values, tokens = [], []
+    step = max(1, TABLE // len(allowed))
+    for start in range(0, len(gradients), step):
+        some = slice(start, start + step)
+        # (p, A)
+        change = gradients[some] @ candidates.T - standing[some, None]
+        change = change.masked_fill(allowed[None, :] == current[some, None], float("-inf"))
+        value, index = change.topk(count, dim=1)
+        values.append(value)
+        tokens.append(allowed[index])
+    return torch.cat(values), torch.cat(tokens)
