@@ -82,6 +82,16 @@ def load(folder: Path, device: torch.device | str) -> torch.nn.Module:
     return read(folder).to(device).eval().requires_grad_(False)
 
 
+def trainable(folder: Path, device: torch.device | str, dropout: float) -> torch.nn.Module:
+    """A checkpoint's model on `device`, fp32, to be trained with this share of dropout.
+
+    Raises:
+        BadInput: the checkpoint is missing, incomplete or damaged; there is no fallback.
+    """
+    _complete(folder)
+    return read(folder, dropout_rate=dropout).to(device)
+
+
 def read(source: str | Path, **options: Any) -> torch.nn.Module:
     """A sequence-to-sequence model in fp32 from a folder, or by its name on the hub; from safetensors only.
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mono_s2s.corpus.reading import Encoding
+from mono_s2s.files import BadInput
 from mono_s2s.models import checkpoints
 from mono_s2s.scale import PretrainedModel, ScratchModel
 
@@ -46,6 +47,23 @@ def load_pretrained(settings: PretrainedModel) -> torch.nn.Module:
     # Every later checkpoint of the study carries this name with it.
     model.config.origin = settings.name
     return model
+
+
+def fit(model: torch.nn.Module, encoding: Encoding) -> None:
+    """Check that a model speaks the corpus's ids.
+
+    Raises:
+        BadInput: the model has fewer ids than the tokenizer, or other padding, end or start ids.
+    """
+    encoding.forbidden(model.config.vocab_size)
+    wanted = {"pad": encoding.pad_id, "eos": encoding.eos_id, "decoder_start": encoding.start_id}
+    for name, token in wanted.items():
+        found = getattr(model.config, f"{name}_token_id")
+        if found != token:
+            raise BadInput(
+                f"standard: the model's {name}_token_id is {found}, the corpus's {token}: "
+                "corpus.tokenizer and standard must name the same model"
+            )
 
 
 def facts(model: torch.nn.Module) -> dict[str, Any]:
