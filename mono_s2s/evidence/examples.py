@@ -1,0 +1,256 @@
+"""The per-example records, typed, and the means of a result file recomputed from them.
+
+A mean that cannot be had again from its examples is not a result. Token-weighted losses are sums of nats over sums of
+target tokens; ROUGE means are over examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mono_s2s import files
+from mono_s2s.evidence.schemas import ROUGE, Evaluation, Hotflip, Uat
+from mono_s2s.files import BadInput
+
+EVALUATION = (
+    *("dataset", "example_id", "model", *ROUGE),
+    *("nll_nats", "target_tokens", "prediction_tokens", "reference_tokens", "prediction"),
+)
+REFERENCE_POINTS = ("dataset", "example_id", "point", *ROUGE)
+UAT = (*("example_id", "model", "condition", "trigger_source", *ROUGE), "nll_nats", "target_tokens", "prediction")
+HOTFLIP = (
+    *("example_id", "model", "condition", "flips", "changes", *ROUGE),
+    *("nll_nats", "target_tokens", "prediction"),
+)
+CURVES = ("step", "epoch", "split", "nll_per_token")
+COLUMNS = {
+    "evaluation_examples.csv": EVALUATION,
+    "reference_points.csv": REFERENCE_POINTS,
+    "uat_examples.csv": UAT,
+    "hotflip_examples.csv": HOTFLIP,
+}
+# Two programs that add the same numbers up in another order agree to far better than this.
+TOLERANCE = 1e-9
+
+Row = dict[str, str]
+
+
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a per-example file.
+
+    Raises:
+        BadInput: missing, cut off, without rows, or with other columns.
+    """
+    text = files.read_csv(path)
+    if not text:
+        raise BadInput(f"{path}: no rows: run `dvc repro`")
+    if set(text[0]) != set(columns):
+        raise BadInput(f"{path}: columns are {', '.join(text[0])}, not {', '.join(columns)}")
+    return text
+
+
+def number(row: Row, column: str, path: Path) -> float:
+    """A cell as a finite number.
+
+    Raises:
+        BadInput: it is not one; names file, column and example.
+    """
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadInput(f"{path}: {column} of example {row.get('example_id', '?')} is {row[column]!r}, not a number")
+    return value
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a group of examples adds up to."""
+
+    n: int
+    rouge: dict[str, float]
+    nll_per_token: float
+    target_tokens: int
+
+
+def means(rows: Sequence[Row], path: Path, what: str) -> Means:
+    """ROUGE means and token-weighted loss of `rows`.
+
+    Raises:
+        BadInput: there are none, an example is there twice, a cell is not a number, or there are no target tokens.
+    """
+    if not rows:
+        raise BadInput(f"{path}: no examples of {what}: run the stage that wrote it again")
+    identifiers = {row["example_id"] for row in rows}
+    if len(identifiers) != len(rows):
+        raise BadInput(f"{path}: an example of {what} is there twice")
+    tokens = math.fsum(number(row, "target_tokens", path) for row in rows)
+    if tokens <= 0:
+        raise BadInput(f"{path}: the examples of {what} have no target tokens")
+    return Means(
+        n=len(rows),
+        rouge=rouge_means(rows, path),
+        nll_per_token=math.fsum(number(row, "nll_nats", path) for row in rows) / tokens,
+        target_tokens=int(tokens),
+    )
+
+
+def rouge_means(rows: Sequence[Row], path: Path) -> dict[str, float]:
+    """Mean of each ROUGE measure over `rows`."""
+    return {name: math.fsum(number(row, name, path) for row in rows) / len(rows) for name in ROUGE}
+
+
+def _by(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[str, ...], list[Row]]:
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return groups
+
+
+# One number that a result file states, and what its examples say: key's path, stated, recomputed.
+Pair = tuple[str, float, float]
+
+
+def _compare(path: Path, source: Path, pairs: Iterator[Pair]) -> None:
+    for key, stated, recomputed in pairs:
+        if not math.isclose(stated, recomputed, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            raise BadInput(
+                f"{path}: {key} is {stated!r}, but the examples of {source.name} give {recomputed!r}: "
+                "one of the two was edited or cut off; run `dvc repro`"
+            )
+
+
+def _same_groups(path: Path, found: Mapping[tuple[str, ...], object], wanted: set[tuple[str, ...]]) -> None:
+    extra, lacking = sorted(set(found) - wanted), sorted(wanted - set(found))
+    if lacking:
+        raise BadInput(f"{path}: no examples of {' '.join(lacking[0])}: run the stage that wrote it again")
+    if extra:
+        raise BadInput(f"{path}: examples of {' '.join(extra[0])}, which the result file does not have")
+
+
+def check_evaluation(
+    results: Evaluation, rows: Sequence[Row], points: Sequence[Row], paths: Mapping[str, Path]
+) -> None:
+    """Recompute evaluation_results.json from evaluation_examples.csv and reference_points.csv.
+
+    Args:
+        results: the typed result file.
+        rows: of evaluation_examples.csv.
+        points: of reference_points.csv.
+        paths: each file's path by its tracked name, for errors.
+
+    Raises:
+        BadInput: a mean differs, a group of examples is missing, or the models were not given the same examples.
+    """
+    path, source = paths["evaluation_results.json"], paths["evaluation_examples.csv"]
+    groups = _by(rows, ("dataset", "model"))
+    _same_groups(source, groups, {(name, model) for name, part in results.datasets.items() for model in part.models})
+
+    def pairs() -> Iterator[Pair]:
+        for (dataset, model), group in groups.items():
+            part = results.datasets[dataset]
+            quality, found = part.models[model], means(group, source, f"{dataset} {model}")
+            key = f"datasets.{dataset}.models.{model}"
+            yield f"datasets.{dataset}.n", part.n, found.n
+            yield f"{key}.nll_per_token", quality.nll_per_token, found.nll_per_token
+            yield f"{key}.target_tokens", quality.target_tokens, found.target_tokens
+            for name in ROUGE:
+                yield f"{key}.rouge.{name}.mean", getattr(quality.rouge, name).mean, found.rouge[name]
+            for column, lengths in (
+                ("prediction", quality.prediction_lengths),
+                ("reference", quality.reference_lengths),
+            ):
+                total = math.fsum(number(row, f"{column}_tokens", source) for row in group)
+                yield f"{key}.{column}_lengths.total", lengths.total, total
+
+    _compare(path, source, pairs())
+    for dataset in results.datasets:
+        _same_examples(source, {model: group for (name, model), group in groups.items() if name == dataset}, dataset)
+    _check_points(results, points, paths)
+
+
+def _check_points(results: Evaluation, points: Sequence[Row], paths: Mapping[str, Path]) -> None:
+    source = paths["reference_points.csv"]
+    groups = _by(points, ("dataset", "point"))
+    _same_groups(
+        source, groups, {(name, point) for name, part in results.datasets.items() for point in part.reference_points}
+    )
+
+    def pairs() -> Iterator[Pair]:
+        for (dataset, point), group in groups.items():
+            key = f"datasets.{dataset}.reference_points.{point}"
+            yield f"datasets.{dataset}.n", results.datasets[dataset].n, len(group)
+            for name, value in rouge_means(group, source).items():
+                yield f"{key}.{name}.mean", getattr(results.datasets[dataset].reference_points[point], name).mean, value
+
+    _compare(paths["evaluation_results.json"], source, pairs())
+
+
+def _same_examples(source: Path, groups: Mapping[str, Sequence[Row]], what: str) -> None:
+    orders = {name: [row["example_id"] for row in group] for name, group in groups.items()}
+    first = next(iter(orders))
+    for name, order in orders.items():
+        if order != orders[first]:
+            raise BadInput(f"{source}: {name} and {first} were not given the same examples of {what}")
+
+
+def check_attack(name: str, results: Uat | Hotflip, rows: Sequence[Row], paths: Mapping[str, Path]) -> None:
+    """Recompute uat_results.json or hotflip_results.json from its examples.
+
+    Args:
+        name: uat or hotflip.
+        results: the typed result file.
+        rows: of <name>_examples.csv.
+        paths: each file's path by its tracked name, for errors.
+
+    Raises:
+        BadInput: a mean or a damage differs, a group of examples is missing, or groups hold different examples.
+    """
+    path, source = paths[f"{name}_results.json"], paths[f"{name}_examples.csv"]
+    plain = _by([row for row in rows if row["condition"] != "transfer"], ("model", "condition"))
+    _same_groups(source, plain, {(model, kind) for model, part in results.models.items() for kind in part.conditions})
+    found = {key: means(group, source, " ".join(key)) for key, group in plain.items()}
+
+    def pairs() -> Iterator[Pair]:
+        for (model, condition), group in found.items():
+            stated, key = results.models[model].conditions[condition], f"models.{model}.conditions.{condition}"
+            yield "n", results.n, group.n
+            yield f"{key}.nll_per_token", stated.nll_per_token, group.nll_per_token
+            yield f"{key}.target_tokens", stated.target_tokens, group.target_tokens
+            for measure in ROUGE:
+                yield f"{key}.{measure}", getattr(stated, measure), group.rouge[measure]
+        for model, part in results.models.items():
+            for condition, damage in part.damage.items():
+                key = f"models.{model}.damage.{condition}"
+                yield from _damage(key, damage, found[model, "clean"], found[model, condition])
+        if isinstance(results, Uat):
+            yield from _transfer(results, rows, found, source)
+
+    _compare(path, source, pairs())
+    _same_examples(source, {" ".join(key): group for key, group in plain.items()}, "the attack")
+
+
+def _damage(key: str, damage, clean: Means, other: Means) -> Iterator[Pair]:
+    delta = other.nll_per_token - clean.nll_per_token
+    yield f"{key}.delta_nll_per_token", damage.delta_nll_per_token, delta
+    if clean.nll_per_token > 0:
+        yield f"{key}.relative_nll", damage.relative_nll, delta / clean.nll_per_token
+    yield f"{key}.delta_rougeL", damage.delta_rougeL, clean.rouge["rougeL"] - other.rouge["rougeL"]
+
+
+def _transfer(
+    results: Uat, rows: Sequence[Row], found: Mapping[tuple[str, str], Means], source: Path
+) -> Iterator[Pair]:
+    groups = _by([row for row in rows if row["condition"] == "transfer"], ("trigger_source", "model"))
+    for origin, targets in results.transfer.items():
+        for target, damage in targets.items():
+            key = f"transfer.{origin}.{target}"
+            if origin == target:
+                other = found[target, "attack"]
+            else:
+                other = means(groups.get((origin, target), []), source, f"transfer {origin} to {target}")
+            yield from _damage(key, damage, found[target, "clean"], other)
