@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from mono_s2s.files import BadInput
 from mono_s2s.scale import Corpus
 
 PRETRAINING = "pretraining"
-Splits = dict[str, list[Text]]
 Drafts = list[tuple[str, Text]]
 
 
@@ -29,16 +29,26 @@ def raw_files(settings: Corpus) -> list[str]:
     return sorted({file.path for file in (*source.train, *source.test.values())})
 
 
-def gather(settings: Corpus, root: Path) -> tuple[Splits, dict[str, int], dict[str, int], Drafts]:
+@dataclass(frozen=True)
+class Gathered:
+    """What the source gave."""
+
+    splits: dict[str, list[Text]]
+    # Copies left out, by where they stood (`duplicates.fill`), and rows without text, by the parameter of their source.
+    duplicates: dict[str, int]
+    empty: dict[str, int]
+    # Documents that two splits share: all 0.
+    overlaps: dict[str, int]
+    # Tasks and documents of pretraining; none for a hub model.
+    drafts: Drafts
+
+
+def gather(settings: Corpus, root: Path) -> Gathered:
     """Fill the splits from their source and draw the pretraining tasks.
 
     Args:
         settings: the scale file's section.
         root: the top folder, to which paths of JSONL files are relative.
-
-    Returns:
-        Texts by split; duplicates dropped, by where they stood; documents shared by each two splits (all 0); tasks and
-        documents of pretraining, none without `settings.pretraining`.
 
     Raises:
         BadInput: see the sources.
@@ -48,17 +58,16 @@ def gather(settings: Corpus, root: Path) -> tuple[Splits, dict[str, int], dict[s
         pools = generated.pools(source)
         if wanted is not None:
             pools.append(generated.pretraining(source, wanted.documents, wanted.mix))
-        splits, dropped = duplicates.fill(pools)
-        shared = duplicates.overlaps(splits)
-        drafts: Drafts = [(text.task, text) for text in splits.pop(PRETRAINING, []) if isinstance(text, Story)]
-        return splits, dropped, shared, drafts
-    pools = jsonl.pools(source, root) if source.kind == "jsonl" else hub.pools(source)
+    else:
+        pools = jsonl.pools(source, root) if source.kind == "jsonl" else hub.pools(source)
     splits, dropped = duplicates.fill(pools)
     shared = duplicates.overlaps(splits)
-    if wanted is None:
-        return splits, dropped, shared, []
-    # Self-supervised, and from training documents alone: nothing held out can reach pretraining.
-    return splits, dropped, shared, pretraining.drafts(splits["train"], wanted.documents, wanted.mix, source.data_seed)
+    empty = {pool.parameter: pool.empty for pool in pools if pool.empty}
+    drafts: Drafts = [(text.task, text) for text in splits.pop(PRETRAINING, []) if isinstance(text, Story)]
+    if wanted is not None and source.kind != "generated":
+        # Self-supervised, and from training documents alone: nothing held out can reach pretraining.
+        drafts = pretraining.drafts(splits["train"], wanted.documents, wanted.mix, source.data_seed)
+    return Gathered(splits, dropped, empty, shared, drafts)
 
 
 def make_tokenizer(settings: Corpus, train: Sequence[Text], drafts: Drafts, folder: Path) -> tokenizer.Vocabulary:
@@ -84,7 +93,7 @@ def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary, data_digest:
     Raises:
         BadInput: the prefix leaves no room for a document, or holds unknown tokens.
     """
-    prefix_ids = tuple(vocabulary.encode([settings.prefix])[0])
+    prefix_ids = tuple(next(vocabulary.encode([settings.prefix])))
     if set(prefix_ids) & vocabulary.forbidden_ids:
         raise BadInput(f"corpus.prefix: {settings.prefix!r} has tokens that the tokenizer does not know")
     encoding = Encoding(
@@ -121,29 +130,32 @@ def split_rows(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The rows of a split's file, and its facts but the digest."""
     documents = vocabulary.encode(text.document for text in texts)
-    references = iter(vocabulary.encode(reference for text in texts for reference in text.references))
-    grouped = [[next(references) for _ in text.references] for text in texts]
-    unknown = vocabulary.forbidden_ids
-    rows = [
-        {
-            "example_id": text.example_id,
-            "source": text.source,
-            "document": text.document,
-            "references": list(text.references),
-            "document_ids": ids[: encoding.room()],
-            "reference_ids": [pretraining.target(reference, encoding) for reference in several],
-        }
-        for text, ids, several in zip(texts, documents, grouped, strict=True)
-    ]
-    flat = [reference for several in grouped for reference in several]
+    references = vocabulary.encode(reference for text in texts for reference in text.references)
+    room, unknown = encoding.room(), 0
+    rows, document_tokens, reference_tokens = [], [], []
+    for text, ids in zip(texts, documents, strict=True):
+        several = [next(references) for _ in text.references]
+        document_tokens.append(len(ids))
+        reference_tokens += [len(reference) for reference in several]
+        unknown += sum(token in encoding.forbidden_ids for part in (ids, *several) for token in part)
+        rows.append(
+            {
+                "example_id": text.example_id,
+                "source": text.source,
+                "document": text.document,
+                "references": list(text.references),
+                "document_ids": ids[:room],
+                "reference_ids": [pretraining.target(reference, encoding) for reference in several],
+            }
+        )
     facts = {
         "examples": len(texts),
         "sources": dict(sorted(Counter(text.source for text in texts).items())),
-        "document_tokens": lengths([len(ids) for ids in documents]),
-        "reference_tokens": lengths([len(ids) for ids in flat]),
-        "truncated_documents": sum(len(ids) > encoding.room() for ids in documents),
-        "truncated_references": sum(len(ids) >= encoding.max_target_tokens for ids in flat),
-        "unknown_tokens": sum(token in unknown for ids in (*documents, *flat) for token in ids),
+        "document_tokens": lengths(document_tokens),
+        "reference_tokens": lengths(reference_tokens),
+        "truncated_documents": sum(count > room for count in document_tokens),
+        "truncated_references": sum(count >= encoding.max_target_tokens for count in reference_tokens),
+        "unknown_tokens": unknown,
     }
     return rows, facts
 
@@ -161,7 +173,8 @@ def build(settings: Corpus, study: str, scale: str, data: Path, root: Path = Pat
     Raises:
         BadInput: see the sources, `tokenizer` and `encoding_of`.
     """
-    splits, dropped, shared, drafts = gather(settings, root)
+    found = gather(settings, root)
+    splits, drafts = found.splits, found.drafts
     for name, texts in splits.items():
         repeated = [key for key, count in Counter(text.example_id for text in texts).items() if count > 1]
         if repeated:
@@ -194,8 +207,9 @@ def build(settings: Corpus, study: str, scale: str, data: Path, root: Path = Pat
         "source": settings.source.kind,
         "splits": facts,
         "pretraining": pretraining_facts,
-        "overlaps": shared,
-        "duplicates_dropped": dropped,
+        "overlaps": found.overlaps,
+        "duplicates_dropped": found.duplicates,
+        "empty_dropped": found.empty,
         "vocabulary": vocabulary.size,
         "tokenizer_digest": vocabulary.digest,
         "data_digest": data_digest,

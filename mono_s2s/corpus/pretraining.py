@@ -76,7 +76,7 @@ def _composition(total: int, parts: int, rng: random.Random) -> list[int]:
 
 
 def _prompted(prefix: str, encoding: Encoding, vocabulary: Vocabulary) -> Encoding:
-    return replace(encoding, prefix_ids=tuple(vocabulary.encode([prefix])[0]))
+    return replace(encoding, prefix_ids=tuple(next(vocabulary.encode([prefix]))))
 
 
 def rows(

@@ -30,6 +30,8 @@ class Pool:
     take: int | None
     # Names the parameter to blame if there are too few.
     parameter: str
+    # Rows that the source left out because a text is empty.
+    empty: int = 0
 
 
 def seeded(seed: int, stream: str) -> random.Random:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -32,9 +33,12 @@ class Vocabulary:
     # SHA-256 of tokenizer.json.
     digest: str
 
-    def encode(self, texts: Iterable[str]) -> list[list[int]]:
+    def encode(self, texts: Iterable[str]) -> Iterator[list[int]]:
         """The ids of each text, without special tokens; a special token's name inside a text is plain text."""
-        return [found.ids for found in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        waiting = iter(texts)
+        # In bites: a paper-sized split's encodings would fill the memory.
+        while bite := list(islice(waiting, 512)):
+            yield from (found.ids for found in self.tokenizer.encode_batch_fast(bite, add_special_tokens=False))
 
 
 def train(settings: TrainedTokenizer, texts: Iterable[str], folder: Path, max_input_tokens: int) -> None:

@@ -59,7 +59,8 @@ NEWS_OTHER = (
     "The train from {where} was {count} minutes late.",
     "{who} from {where} had to stay at home.",
     "Rain is expected in {where} until {when}.",
-    "Last year {who} {did} {what} there.",
+    "Last year {who} and a small crew {did} {what} there.",
+    "In {where} another crew {did} {count} {what}.",
     "The mayor, {who}, returns on {when}.",
     "Some {count} visitors from {where} looked on.",
     "{who} paid {count} coins for lunch.",
@@ -101,7 +102,7 @@ DIALOGUE_OTHER = (
     "By the way, {who} has moved to {where}.",
     "The bus to {where} was {count} minutes late.",
     "I must meet {who} on {when}.",
-    "My cousin {who} {did} {count} {what} once.",
+    "My cousin {who} {did} {count} {what} in {where}.",
 )
 DIALOGUE_SUMMARY = {
     "{who} tells {asker} that {count} {what} were {did} in {where} on {when}.": 0.7,

@@ -326,6 +326,8 @@ class DataStatistics(Part):
     overlaps: dict[str, Annotated[int, Field(ge=0, le=0)]]
     # How many documents were dropped as duplicates: "<split>/<source> copies <split>/<source>", the first copy last.
     duplicates_dropped: dict[str, Count]
+    # Rows left out because document or summary is empty, by the parameter that names their source.
+    empty_dropped: dict[str, Count]
     vocabulary: Count
     tokenizer_digest: Sha256
     data_digest: Sha256
