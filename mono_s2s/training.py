@@ -150,7 +150,7 @@ def train(
     every = max(1, total // CURVE_ROWS)
     optimizer = torch.optim.AdamW(groups(model, settings.weight_decay), lr=settings.learning_rate)
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     torch.manual_seed(seeds.derived(seed, "dropout"))
     run, best = _resumed(state, model, optimizer)
 
@@ -215,7 +215,7 @@ def train(
                 what = "run again to go on from there" if state is not None else "nothing was saved"
                 raise BadInput(f"{title}: stopped by {asked[0]} after step {run.step} of {total}: {what}")
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_disable()
+        model.activation_checkpointing_disable()
     _restore(model, best)
     return Outcome(run.initial, run.epochs, _best(run.epochs), _budget(settings, run, len(training)), run.curve)
 

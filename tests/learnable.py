@@ -1,0 +1,101 @@
+"""A task that a tiny T5 learns in seconds (repeat the input's first words), and runs of the training loop on it.
+
+As a script, `python learnable.py FOLDER STEP SAVE_SECONDS` trains with states under FOLDER/state and kills itself with
+SIGKILL when the curve reaches STEP (0: never); what it ends with goes to FOLDER/result.json.
+"""
+
+import dataclasses
+import hashlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import standin
+import torch
+
+from mono_s2s import compute, files, training
+from mono_s2s.corpus import reading
+from mono_s2s.models import monotone, t5
+from mono_s2s.scale import Constraint, Optimization, ScratchModel
+
+SETTINGS = Optimization(
+    epochs=3,
+    batch_size=4,
+    accumulation=2,
+    learning_rate=0.01,
+    weight_decay=0.01,
+    warmup_ratio=0.1,
+    max_gradient_norm=1.0,
+    dropout=0.1,
+)
+SCRATCH = ScratchModel(
+    kind="scratch",
+    model_seed=3,
+    width=16,
+    head_width=4,
+    heads=2,
+    feed_forward=32,
+    encoder_layers=1,
+    decoder_layers=1,
+    optimization=SETTINGS,
+)
+NONNEG = Constraint(mode="nonneg", scope="mlp_both")
+
+
+def encoding(folder: Path) -> reading.Encoding:
+    standin.write_corpus(folder)
+    return reading.read_encoding(folder)
+
+
+def pairs(count: int, seed: int = 0) -> list[reading.Pair]:
+    """Inputs of 5 to 20 words over six words; the target repeats the first one to four of them."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        words = random.integers(7, 13, size=random.integers(5, 21)).tolist()
+        made.append(reading.Pair((4, 5, *words, 1), (*words[: random.integers(1, 5)], 1)))
+    return made
+
+
+def digest(model: torch.nn.Module) -> str:
+    return hashlib.sha256(safetensors.torch.save(dict(model.named_parameters()))).hexdigest()
+
+
+def run(folder: Path, *, arm: str = "monotonic", seed: int = 5, examples: int = 60, changes=None, **options):
+    """Train one arm; its outcome and its model."""
+    settings = SETTINGS.model_copy(update=changes or {})
+    compute.prepare(standin.COMPUTE)
+    known = encoding(folder / "data")
+    model = t5.build(SCRATCH.model_copy(update={"optimization": settings}), known)
+    if arm == "monotonic":
+        monotone.constrain(model, NONNEG)
+    outcome = training.train(
+        model,
+        pairs(examples),
+        pairs(16, seed=1),
+        settings=settings,
+        compute=standin.COMPUTE,
+        encoding=known,
+        seed=seed,
+        title=arm,
+        **options,
+    )
+    return outcome, model
+
+
+def main() -> None:
+    folder, last, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+
+    def follow(row):
+        if row["split"] == "train" and row["step"] == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    outcome, model = run(folder, state=folder / "state", follow=follow, save_seconds=seconds)
+    files.write_json(folder / "result.json", {"digest": digest(model), "outcome": dataclasses.asdict(outcome)})
+
+
+if __name__ == "__main__":
+    main()
