@@ -144,32 +144,24 @@ def under_triggers(
         for name, model in models.items()
     }
 
-    def outcome(
-        name: str, condition: str, changed: list[list[int]], triggers: Sequence[Sequence[int]], source: str
-    ) -> Outcome:
+    def outcome(name: str, condition: str, changed: list[list[int]], source: str = "") -> Outcome:
         found = measure(models[name], changed, examples, decoding, encoding, compute)
-        details = [{"trigger_source": source, "trigger": " ".join(map(str, ids))} for ids in triggers]
-        rows.extend(report.rows(found, examples, name, condition, details))
+        rows.extend(report.rows(found, examples, name, condition, [{"trigger_source": source}] * len(examples)))
         return found
 
     entries: dict[str, Any] = {}
     transfer: dict[str, dict[str, Any]] = {source: {} for source in models}
     for name in models:
-        own, controls = spaces[name], uat.random_triggers(examples, spaces[name], config, seed)
-        found, control = learned[name]["attack"], learned[name]["random_search"]
-        many = len(examples)
-        under_random = [
-            uat.inputs([example], ids, own, config)[0] for example, ids in zip(examples, controls, strict=True)
+        own, found, control = spaces[name], learned[name]["attack"], learned[name]["random_search"]
+        drawn = [
+            uat.inputs([example], ids, own, config)[0]
+            for example, ids in zip(examples, uat.random_triggers(examples, own, config, seed), strict=True)
         ]
         outcomes = {
-            "clean": outcome(name, "clean", uat.inputs(examples, (), own, config), [()] * many, ""),
-            "attack": outcome(
-                name, "attack", uat.attacked(examples, found, own, config, name), [found.ids] * many, name
-            ),
-            "random": outcome(name, "random", under_random, controls, ""),
-            "random_search": outcome(
-                name, "random_search", uat.inputs(examples, control.ids, own, config), [control.ids] * many, name
-            ),
+            "clean": outcome(name, "clean", uat.inputs(examples, (), own, config)),
+            "attack": outcome(name, "attack", uat.attacked(examples, found, own, config, name), name),
+            "random": outcome(name, "random", drawn),
+            "random_search": outcome(name, "random_search", uat.inputs(examples, control.ids, own, config), name),
         }
         spent = {key: (trigger.forward, trigger.backward) for key, trigger in learned[name].items()}
         entries[name] = report.attacked(outcomes, spent, config.success) | {
@@ -188,7 +180,7 @@ def under_triggers(
             harmed = outcomes["attack"]
             if source != name:
                 changed = uat.attacked(examples, moved, own, config, source)
-                harmed = outcome(name, "transfer", changed, [moved.ids] * many, source)
+                harmed = outcome(name, "transfer", changed, source)
             transfer[source][name] = report.damage(outcomes["clean"], harmed, config.success)
     attack = {
         **config.model_dump(exclude={"success"}),

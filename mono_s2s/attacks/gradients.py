@@ -14,6 +14,13 @@ from mono_s2s.scale import Compute
 
 # Entries of a (positions, allowed tokens) table that are held at once: 256 MiB in fp32.
 TABLE = 2**26
+# Relative. The same input in batches of two sizes differs by rounding; that is no rise.
+ROUNDING = 1e-6
+
+
+def rises(loss: float, standing: float) -> bool:
+    """Whether a loss is above the standing one by more than rounding."""
+    return loss > standing + ROUNDING * abs(standing)
 
 
 def exact(

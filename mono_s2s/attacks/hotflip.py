@@ -213,7 +213,7 @@ def run(
                     estimated += [candidate[2] for candidate in some]
                     exact += [loss - standing[row] for loss in changed]
                 best = int(np.argmax(changed)) if changed else -1
-                if best >= 0 and changed[best] > standing[row]:
+                if best >= 0 and gradients.rises(changed[best], standing[row]):
                     place, token, _ = some[best]
                     found[row].flips.append(Flip(step, place, inputs[row][place], token))
                     inputs[row][place] = token

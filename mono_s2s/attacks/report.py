@@ -29,7 +29,6 @@ UAT_COLUMNS = (
     "model",
     "condition",
     "trigger_source",
-    "trigger",
     *rouge.MEASURES,
     "nll_nats",
     "target_tokens",

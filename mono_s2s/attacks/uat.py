@@ -67,10 +67,13 @@ def attacked(examples: Sequence[Example], trigger: Trigger, space: Space, config
 
 def _batches(n: int, size: int, count: int, random: np.random.Generator) -> list[list[int]]:
     """`count` batches of min(n, size) examples from shuffled passes over all of them; none twice in one batch."""
-    size, queue, chosen = min(n, size), [], []
+    size = min(n, size)
+    queue: list[int] = []
+    chosen: list[list[int]] = []
     for _ in range(count):
         if len(queue) < size:
-            queue = random.permutation(n).tolist()
+            # What is left of one pass comes first in the next.
+            queue += [row for row in random.permutation(n).tolist() if row not in queue]
         chosen.append(queue[:size])
         queue = queue[size:]
     return chosen
@@ -185,7 +188,7 @@ def learn(
                     found = search.losses(tries, rows)
                     steps += 1
                     winner = int(np.argmax(found))
-                    if found[winner] > standing:
+                    if gradients.rises(found[winner], standing):
                         trigger, standing, accepted = tries[winner], found[winner], accepted + 1
                 reached = search.split_nll(trigger)
                 # A state that never left its random start is no trigger, however well it scores.
