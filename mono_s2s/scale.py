@@ -55,6 +55,7 @@ class GeneratedSource(Section):
 class JsonlFile(Section):
     """One JSONL file and what its fields are called."""
 
+    # Relative to the top folder; in data/<scale>/, which stage corpus depends on.
     path: str
     document: str
     # One field, or several that each hold a reference summary.
@@ -77,13 +78,17 @@ class JsonlSource(Section):
     attack_evaluation: Count
 
 
+# A branch or a tag moves; a commit means the same bytes next year.
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
 class HubData(Section):
     """One split of one data set on the hub, at one revision."""
 
     name: str
     configuration: str | None = None
-    # A commit, so that the same words mean the same data next year.
-    revision: str
+    # Null: not chosen yet; stage corpus then stops and says where to find it.
+    revision: Commit | None
     split: str
     document: str
     references: list[str] = Field(min_length=1)
@@ -118,7 +123,7 @@ class LoadedTokenizer(Section):
 
     kind: Literal["load"]
     name: str
-    revision: str
+    revision: Commit
 
 
 class Pretraining(Section):
@@ -134,6 +139,11 @@ class Pretraining(Section):
         return self
 
 
+# The pretraining tasks that each kind of source offers (corpus/pretraining.py).
+GENERATED_TASKS = ("headline", "record", "span")
+TEXT_TASKS = ("gap", "lead", "span")
+
+
 class Corpus(Section):
     """Stage corpus."""
 
@@ -145,6 +155,16 @@ class Corpus(Section):
     tokenizer: Annotated[TrainedTokenizer | LoadedTokenizer, Field(discriminator="kind")]
     # Only where the standard model is trained from scratch.
     pretraining: Pretraining | None = None
+
+    @model_validator(mode="after")
+    def _tasks_known(self) -> Self:
+        tasks = GENERATED_TASKS if self.source.kind == "generated" else TEXT_TASKS
+        for name in self.pretraining.mix if self.pretraining is not None else ():
+            if name not in tasks:
+                raise ValueError(
+                    f"corpus.pretraining.mix.{name}: no task of a {self.source.kind} source (tasks: {', '.join(tasks)})"
+                )
+        return self
 
 
 class Optimization(Section):

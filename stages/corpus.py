@@ -1,6 +1,6 @@
 """Stage corpus: make or fetch the study's texts, split and tokenize them once.
 
-Reads the scale file's section `corpus` (and the JSONL files or hub data sets that it names).
+Reads the scale file's section `corpus`, and the JSONL files in data/<scale>/ or the hub data sets that it names.
 Writes runs/<study>/corpus/: data/ (splits, tokenizer, encoding.json), data_statistics.json, record.json.
 """
 
@@ -21,18 +21,18 @@ def main() -> None:
     settings = load_scale(chosen.scale).study(chosen.study).corpus
     folder = paths.corpus(chosen.study)
     data, counts = folder / "data", folder / "data_statistics.json"
-    raw = [Path(path) for path in building.raw_files(settings)]
+    raw = Path("data") / chosen.scale
     with record.recording(
         "corpus",
         folder / "record.json",
         params=tracked(chosen.scale, [f"{chosen.study}.corpus"]),
-        inputs=[Path("runs") / chosen.study / "check.txt", Path("requirements.lock"), *raw],
+        inputs=[Path("runs") / chosen.study / "check.txt", raw, Path("requirements.lock")],
         outputs=[data, counts],
         identity={"study": chosen.study},
     ):
         # A test set that the scale file no longer has must not stay behind.
         shutil.rmtree(data, ignore_errors=True)
-        files.write_json(counts, building.build(settings, chosen.study, chosen.scale, data))
+        files.write_json(counts, building.build(settings, chosen.study, chosen.scale, data, raw))
 
 
 if __name__ == "__main__":

@@ -21,14 +21,6 @@ PRETRAINING = "pretraining"
 Drafts = list[tuple[str, Text]]
 
 
-def raw_files(settings: Corpus) -> list[str]:
-    """The files outside the project's code that the corpus is made from, relative to the top folder, sorted."""
-    source = settings.source
-    if source.kind != "jsonl":
-        return []
-    return sorted({file.path for file in (*source.train, *source.test.values())})
-
-
 @dataclass(frozen=True)
 class Gathered:
     """What the source gave."""
@@ -43,12 +35,13 @@ class Gathered:
     drafts: Drafts
 
 
-def gather(settings: Corpus, root: Path) -> Gathered:
+def gather(settings: Corpus, raw: Path, root: Path) -> Gathered:
     """Fill the splits from their source and draw the pretraining tasks.
 
     Args:
         settings: the scale file's section.
-        root: the top folder, to which paths of JSONL files are relative.
+        raw: the folder in which JSONL files must lie, relative to `root`.
+        root: the top folder.
 
     Raises:
         BadInput: see the sources.
@@ -59,7 +52,7 @@ def gather(settings: Corpus, root: Path) -> Gathered:
         if wanted is not None:
             pools.append(generated.pretraining(source, wanted.documents, wanted.mix))
     else:
-        pools = jsonl.pools(source, root) if source.kind == "jsonl" else hub.pools(source)
+        pools = jsonl.pools(source, raw, root) if source.kind == "jsonl" else hub.pools(source)
     splits, dropped = duplicates.fill(pools)
     shared = duplicates.overlaps(splits)
     empty = {pool.parameter: pool.empty for pool in pools if pool.empty}
@@ -160,7 +153,7 @@ def split_rows(
     return rows, facts
 
 
-def build(settings: Corpus, study: str, scale: str, data: Path, root: Path = Path()) -> dict[str, Any]:
+def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root: Path = Path()) -> dict[str, Any]:
     """Write the corpus folder and return the content of data_statistics.json.
 
     Args:
@@ -168,12 +161,13 @@ def build(settings: Corpus, study: str, scale: str, data: Path, root: Path = Pat
         study: which study.
         scale: which scale.
         data: the folder to write; must not exist.
-        root: the top folder, to which paths of JSONL files are relative.
+        raw: the folder in which JSONL files must lie, relative to `root`.
+        root: the top folder.
 
     Raises:
         BadInput: see the sources, `tokenizer` and `encoding_of`.
     """
-    found = gather(settings, root)
+    found = gather(settings, raw, root)
     splits, drafts = found.splits, found.drafts
     for name, texts in splits.items():
         repeated = [key for key, count in Counter(text.example_id for text in texts).items() if count > 1]

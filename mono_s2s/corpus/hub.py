@@ -114,11 +114,26 @@ def pools(source: HubSource) -> list[Pool]:
         ("validation", "validation", source.validation),
         ("train", "train", source.train),
     ]
+    listed = [
+        (split, f"corpus.source.{key}" + (f"[{number}]" if split in ("train", "validation") else ""), number, data)
+        for split, key, several in groups
+        for number, data in enumerate(several)
+    ]
+    for _, where, _, data in listed:
+        # Before the first download, not after hours of them.
+        if data.revision is None:
+            raise BadInput(
+                f"{where}.revision: null: put in the commit (40 hexadecimal digits) that "
+                f"https://huggingface.co/datasets/{data.name}/commits/main shows"
+            )
     found = []
-    for split, key, several in groups:
-        for number, data in enumerate(several):
-            where = f"corpus.source.{key}" + (f"[{number}]" if split in ("train", "validation") else "")
-            texts, empty = read(data, source, where)
-            mixed = shuffled(texts, source.data_seed, f"{split}/{number}")
-            found.append(Pool(split, mixed, data.limit, where, empty))
+    read_already: dict[str, tuple[list[Text], int]] = {}
+    for split, where, number, data in listed:
+        # A split that serves two purposes is fetched once.
+        key = data.model_copy(update={"limit": None}).model_dump_json()
+        if key not in read_already:
+            read_already[key] = read(data, source, where)
+        texts, empty = read_already[key]
+        mixed = shuffled(texts, source.data_seed, f"{split}/{number}")
+        found.append(Pool(split, mixed, data.limit, where, empty))
     return found

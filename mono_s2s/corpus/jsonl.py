@@ -59,15 +59,26 @@ def read(file: JsonlFile, root: Path) -> list[Text]:
     return texts
 
 
-def pools(source: JsonlSource, root: Path) -> list[Pool]:
+def pools(source: JsonlSource, raw: Path, root: Path) -> list[Pool]:
     """The study's splits, held-out ones first, each in a seeded order.
 
     Attack evaluation takes its examples from the test files before the test sets do: what is attacked is not what
     quality is measured on. Attack optimization and validation take theirs from the training files before training does.
 
+    Args:
+        source: files, field names and sizes.
+        raw: the folder in which all files must lie, relative to `root`; DVC watches this one.
+        root: the top folder.
+
     Raises:
-        BadInput: see `read`.
+        BadInput: a file lies elsewhere; else see `read`.
     """
+    for file in (*source.train, *source.test.values()):
+        if not (root / file.path).resolve().is_relative_to((root / raw).resolve()):
+            raise BadInput(
+                f"corpus.source: {file.path} lies outside {raw.as_posix()}/, so that DVC would not see it change: "
+                "put it there"
+            )
     seed = source.data_seed
     tests = {name: iter(shuffled(read(source.test[name], root), seed, f"test/{name}")) for name in sorted(source.test)}
     share, more = divmod(source.attack_evaluation, len(tests))
