@@ -47,6 +47,9 @@ NONNEG = Constraint(mode="nonneg", scope="mlp_both")
 
 def encoding(folder: Path) -> reading.Encoding:
     standin.write_corpus(folder)
+    # As stage corpus writes it; without it transformers takes any tokenizer beside a T5 for SentencePiece.
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "eos_token": "</s>"}
+    files.write_json(folder / "tokenizer/tokenizer_config.json", kind)
     return reading.read_encoding(folder)
 
 

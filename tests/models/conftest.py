@@ -1,0 +1,21 @@
+import learnable
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A corpus folder."""
+    folder = tmp_path_factory.mktemp("models") / "data"
+    learnable.encoding(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoding(data):
+    return learnable.encoding(data)
