@@ -114,6 +114,9 @@ def rows(
         if task == "span":
             source, wanted = span_corruption(left, rng, encoding, vocabulary.sentinel_ids)
         elif task == "gap":
+            room = prompts[task].room()
+            # Where the gap lies beyond what fits, the text's beginning goes, not the gap.
+            left = left if len(left) < room else left[len(left) - room // 2 :]
             source = prompts[task].pack([*left, vocabulary.sentinel_ids[0], *right])
             wanted = target(goal, encoding)
         else:
@@ -131,7 +134,11 @@ def _parts(task: str, text: Text, rng: random.Random) -> tuple[str, str, str]:
     if task == "gap":
         parts = sentences(text.document)
         gap = rng.randrange(len(parts))
-        return " ".join(parts[:gap]), " ".join(parts[gap + 1 :]), parts[gap]
+        start = 0
+        for part in parts[:gap]:
+            start = text.document.index(part, start) + len(part)
+        start = text.document.index(parts[gap], start)
+        return text.document[:start].rstrip(), text.document[start + len(parts[gap]) :], parts[gap]
     if not isinstance(text, Story):
         raise BadInput(f"corpus.pretraining.mix.{task}: only the generated corpus has this task: use span, gap or lead")
     return text.document, "", text.headline if task == "headline" else text.record
