@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from mono_s2s import files
 from mono_s2s.corpus import reading
 from mono_s2s.models import checkpoints
@@ -99,9 +100,18 @@ def model(seed: int = 0, *, rows: int = ROWS) -> torch.nn.Module:
     from transformers import T5Config, T5ForConditionalGeneration
 
     config = T5Config(
-        **{"vocab_size": rows, "d_model": 16, "d_kv": 4, "d_ff": 32, "num_heads": 4, "num_layers": 2},
-        **{"num_decoder_layers": 2, "dropout_rate": 0.0, "feed_forward_proj": "relu"},
-        **{"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0},
+        vocab_size=rows,
+        d_model=16,
+        d_kv=4,
+        d_ff=32,
+        num_heads=4,
+        num_layers=2,
+        num_decoder_layers=2,
+        dropout_rate=0.0,
+        feed_forward_proj="relu",
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
         attn_implementation=checkpoints.ATTENTION,
     )
     with torch.random.fork_rng(devices=[]):
@@ -142,9 +152,18 @@ def planted(token: int) -> torch.nn.Module:
     from transformers import T5Config, T5ForConditionalGeneration
 
     config = T5Config(
-        **{"vocab_size": ROWS, "d_model": 16, "d_kv": 4, "d_ff": 32, "num_heads": 4, "num_layers": 1},
-        **{"num_decoder_layers": 1, "dropout_rate": 0.0, "feed_forward_proj": "relu"},
-        **{"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0},
+        vocab_size=ROWS,
+        d_model=16,
+        d_kv=4,
+        d_ff=32,
+        num_heads=4,
+        num_layers=1,
+        num_decoder_layers=1,
+        dropout_rate=0.0,
+        feed_forward_proj="relu",
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
         attn_implementation=checkpoints.ATTENTION,
     )
     random = np.random.default_rng(0)
@@ -160,7 +179,7 @@ def planted(token: int) -> torch.nn.Module:
         attention.o.weight.copy_(4.0 * torch.eye(16))
         # A parameter of its own, so that the output layer is not the embedding.
         built.lm_head.weight = torch.nn.Parameter(torch.from_numpy(0.02 * random.normal(size=(ROWS, 16))).float())
-        built.lm_head.weight[UNUSED, 0] = 200.0
+        built.lm_head.weight[UNUSED, 0] = 60.0
     return built.eval().requires_grad_(False)
 
 

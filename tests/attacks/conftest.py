@@ -1,6 +1,7 @@
 import pytest
 import standin
 import torch
+
 from mono_s2s.attacks.space import space
 
 

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import standin
+
 from mono_s2s import files
 from mono_s2s.attacks import compare, report
 from mono_s2s.evidence import schemas
@@ -140,8 +141,13 @@ def test_effort_is_equal_for_all_models_and_searches(flipped, triggered):
 def test_results_keep_to_the_schema(attack, kind, columns, request, tmp_path):
     content, rows = request.getfixturevalue(attack)
     identity = {
-        **{"schema_version": 1, "stage": "uat" if attack == "triggered" else "hotflip", "study": "t5_experiments"},
-        **{"scale": "toy", "seed": 1, "attack_seed": 3, "data_digest": "d" * 64},
+        "schema_version": 1,
+        "stage": "uat" if attack == "triggered" else "hotflip",
+        "study": "t5_experiments",
+        "scale": "toy",
+        "seed": 1,
+        "attack_seed": 3,
+        "data_digest": "d" * 64,
         "checkpoints": dict.fromkeys(NAMES, "c" * 64),
     }
     schemas.write(tmp_path / "results.json", identity | content, kind)

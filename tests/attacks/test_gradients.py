@@ -1,6 +1,7 @@
 import pytest
 import standin
 import torch
+
 from mono_s2s.attacks import gradients
 from mono_s2s.models import losses
 from mono_s2s.models.batches import collate

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import standin
 import torch
+
 from mono_s2s.attacks import gradients, hotflip
 from mono_s2s.attacks.space import space
 from mono_s2s.files import BadInput
@@ -37,7 +38,9 @@ def test_finds_the_planted_token(examples, encoding):
         best = pairs[int(nats.argmax())]
         assert best[1] == PLANTED
         assert record.flips[0].new == PLANTED
-        assert record.losses[1] == pytest.approx(nats.max().item(), rel=0.02)
+        assert record.losses[1] > max(
+            loss for loss, pair in zip(nats.tolist(), pairs, strict=True) if pair[1] != PLANTED
+        )
         assert record.losses[1] > record.losses[0] + 1
         assert other.flips[0].new != PLANTED or other.flips[0].position != best[0]
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import standin
+
 from mono_s2s.attacks import report
 from mono_s2s.evaluation.outcome import Outcome
 from mono_s2s.files import BadInput

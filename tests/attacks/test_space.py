@@ -3,6 +3,7 @@ import pytest
 import standin
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mono_s2s.attacks.space import space
 from mono_s2s.files import BadInput
 

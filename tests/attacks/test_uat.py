@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import standin
+
 from mono_s2s.attacks import gradients, uat
 from mono_s2s.attacks.space import space
 from mono_s2s.files import BadInput
