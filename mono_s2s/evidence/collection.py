@@ -172,6 +172,13 @@ def _pooled(run: Run, model: str) -> dict[str, float]:
     return {**pooled, "nll_per_token": nll}
 
 
+def _kept(run: Run, arm: str) -> float:
+    loss = run.training[arm].best.train_nll_per_token
+    if loss is None:
+        raise BadInput(f"{run.paths[f'{arm}_training.json']}: best.train_nll_per_token: null: no epoch was trained")
+    return loss
+
+
 def metrics(run: Run) -> dict[str, dict[str, float]]:
     """The run's flat metrics, each with its value for every model that has it (names: `metrics.METRICS`)."""
     found: dict[str, dict[str, float]] = {
@@ -182,6 +189,7 @@ def metrics(run: Run) -> dict[str, dict[str, float]]:
             arm: part.best.validation_nll_per_token for arm, part in run.training.items()
         },
     }
+    found["train.training_nll_per_token"] = {arm: _kept(run, arm) for arm in run.training}
     for model in run.checkpoints:
         for name, value in _pooled(run, model).items():
             found.setdefault(f"evaluate.{name}", {})[model] = value
@@ -193,9 +201,10 @@ def metrics(run: Run) -> dict[str, dict[str, float]]:
                 "delta_nll_per_token": part.damage["attack"].delta_nll_per_token,
                 "relative_nll": part.damage["attack"].relative_nll,
                 "delta_rougeL": part.damage["attack"].delta_rougeL,
-                "random_delta_nll_per_token": part.damage["random"].delta_nll_per_token,
-                "random_delta_rougeL": part.damage["random"].delta_rougeL,
             }
+            for control in ("random", "random_search"):
+                values[f"{control}_delta_nll_per_token"] = part.damage[control].delta_nll_per_token
+                values[f"{control}_delta_rougeL"] = part.damage[control].delta_rougeL
             for name, value in values.items():
                 found.setdefault(f"{attack}.{name}", {})[model] = value
     return found

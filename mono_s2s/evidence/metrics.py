@@ -36,13 +36,13 @@ class Metric:
 _SHARE = "F-measure, 0 to 1"
 _NATS = "nats per token"
 _ATTACKS = {
-    "hotflip": ("under HotFlip", "under as many random substitutions"),
-    "uat": ("under the model's universal trigger", "under a random trigger of the same length"),
+    "hotflip": ("under HotFlip", "under as many random substitutions", "under the best of random substitutions"),
+    "uat": ("under the model's universal trigger", "under random triggers", "under the best of random triggers"),
 }
 
 
 def _attack(name: str) -> dict[str, Metric]:
-    attacked, control = _ATTACKS[name]
+    attacked, control, search = _ATTACKS[name]
     clean = "on the clean attack-evaluation examples"
     return {
         f"{name}.clean_nll_per_token": Metric(f"the loss {clean}", _NATS, "lower"),
@@ -52,11 +52,14 @@ def _attack(name: str) -> dict[str, Metric]:
         f"{name}.delta_rougeL": Metric(f"the clean ROUGE-L minus ROUGE-L {attacked}", _SHARE, "lower"),
         f"{name}.random_delta_nll_per_token": Metric(f"the loss {control} minus the clean loss", _NATS, "lower"),
         f"{name}.random_delta_rougeL": Metric(f"the clean ROUGE-L minus ROUGE-L {control}", _SHARE, "lower"),
+        f"{name}.random_search_delta_nll_per_token": Metric(f"the loss {search} minus the clean loss", _NATS, "lower"),
+        f"{name}.random_search_delta_rougeL": Metric(f"the clean ROUGE-L minus ROUGE-L {search}", _SHARE, "lower"),
     }
 
 
 METRICS: Mapping[str, Metric] = {
     "train.initial_validation_nll_per_token": Metric("the validation loss before the first step", _NATS, "lower", ARMS),
+    "train.training_nll_per_token": Metric("the training loss of the kept epoch", _NATS, "lower", ARMS),
     "train.validation_nll_per_token": Metric("the validation loss of the kept weights", _NATS, "lower", ARMS),
     "evaluate.rouge1": Metric("ROUGE-1 on all test examples", _SHARE, "higher"),
     "evaluate.rouge2": Metric("ROUGE-2 on all test examples", _SHARE, "higher"),

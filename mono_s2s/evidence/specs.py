@@ -1,14 +1,15 @@
 """What the paper's tables are made of, declared once in paper_evidence/specs/table_*.yaml.
 
-A table has columns and blocks of rows. A cell's number stands in the row's source file at the row's JSON pointer, in
-which {column} is the column's key and {group} the block's. All text is plain Unicode; LaTeX is made from it when
-rendering.
+A table has columns and blocks of rows. Where a cell's number stands - source file, JSON pointer - and how it is printed
+is said by its row or its column. All text is plain Unicode; LaTeX is made from it when rendering.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,44 +17,99 @@ from mono_s2s.files import BadInput
 from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 SPECS = Path("paper_evidence") / "specs"
-# number: a number. spread: {mean, sd}. interval: {mean, lower, upper}. test: {p_holm, floor, underpowered}.
-Kind = Literal["number", "spread", "interval", "test"]
+# number: a number. spread: {mean, sd}. interval: {mean, lower, upper}. range: {lower, upper}.
+# test: {p_holm, floor, underpowered}.
+Kind = Literal["number", "spread", "interval", "range", "test"]
 
 
-class Column(Section):
+class Cells(Section):
+    """What a row or a column says of its cells; a row's word stands before a column's."""
+
+    source: str | None = None
+    # JSON pointer in the source file. {row}, {column}: their keys; {short}: the column's key behind its last / or dot;
+    # {group}: the block's key.
+    pointer: str | None = None
+    kind: Kind | None = None
+    decimals: Annotated[int, Field(ge=0, le=8)] | None = None
+    # Printed = 10**shift x the value: 2 prints shares as percentages.
+    shift: int | None = None
+    # A dash where the pointer leads nowhere: for tests, which only the metrics of a family have.
+    absent: bool = False
+
+
+class Column(Cells):
     """One column."""
 
     title: str
-    # Put into the rows' pointers for {column}.
     key: str
     # Title over this and the neighbouring columns of the same span.
     span: str | None = None
-    decimals: int = Field(ge=0, le=8)
-    # Printed = 10**shift x the value: 2 prints shares as percentages.
-    shift: int = 0
 
 
-class Row(Section):
-    """One row: where each of its cells comes from."""
+class Row(Cells):
+    """One row."""
 
     title: str
-    source: str
-    pointer: str
-    kind: Kind
+    key: str = ""
     # Keys of columns that this row has nothing for; printed as a dash.
     blank: list[str] = Field(default_factory=list)
-    # A dash too where the pointer leads nowhere: for tests, which only the metrics of a family have.
-    absent: bool = False
 
 
 class Block(Section):
     """Rows between two rules; with `over`, one such block for each key of an object."""
 
     title: str | None = None
-    over: str | None = None
-    # The object's file, if not the first row's.
-    source: str | None = None
+    # Source and pointer of that object.
+    over: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     rows: list[Row] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where one printed number comes from and how it is printed."""
+
+    source: str
+    pointer: str
+    kind: Kind
+    decimals: int
+    shift: int
+    absent: bool
+
+
+def cell(row: Row, column: Column, group: str = "") -> Cell | None:
+    """Where the number of `column` in `row` comes from; None for a declared dash.
+
+    Raises:
+        ValueError: neither row nor column says it all.
+    """
+    if column.key in row.blank:
+        return None
+
+    def said(name: str, default: object = None) -> Any:
+        for part in (row, column):
+            if getattr(part, name) is not None:
+                return getattr(part, name)
+        if default is None:
+            raise ValueError(f"row {row.title}, column {column.title}: neither says {name}")
+        return default
+
+    pointer = said("pointer")
+    filled = {
+        "{row}": row.key,
+        "{column}": column.key,
+        "{short}": re.split(r"[./]", column.key)[-1],
+        "{group}": group.replace("~", "~0").replace("/", "~1"),
+    }
+    for name, value in filled.items():
+        pointer = pointer.replace(name, value)
+    return Cell(
+        source=said("source"),
+        pointer=pointer,
+        kind=said("kind"),
+        decimals=said("decimals", 0) if said("kind") != "test" else 4,
+        shift=said("shift", 0) if said("kind") != "test" else 0,
+        absent=row.absent or column.absent,
+    )
 
 
 class Spec(Section):
@@ -65,7 +121,8 @@ class Spec(Section):
     seeds: Literal["all", "lead"]
     caption: str
     row_header: str
-    # Paths under the top folder, by the name that rows use; {study} and {lead} are filled in.
+    # Paths under the top folder, by the name that rows and columns use; {study} and {lead} are filled in. `summary` is
+    # always there: the note draws on it.
     sources: dict[str, str]
     columns: list[Column] = Field(min_length=1)
     blocks: list[Block] = Field(min_length=1)
@@ -78,11 +135,15 @@ class Spec(Section):
         if len(set(keys)) < len(keys):
             raise ValueError("columns: one key twice")
         for block in self.blocks:
+            if block.over is not None and block.over[0] not in self.sources:
+                raise ValueError(f"over: source {block.over[0]} is not declared under sources")
             for row in block.rows:
-                if row.source not in self.sources:
-                    raise ValueError(f"row {row.title}: source {row.source} is not declared under sources")
                 if unknown := set(row.blank) - set(keys):
                     raise ValueError(f"row {row.title}: blank: no column {sorted(unknown)[0]}")
+                for column in self.columns:
+                    found = cell(row, column)
+                    if found is not None and found.source not in self.sources:
+                        raise ValueError(f"row {row.title}: source {found.source} is not declared under sources")
         return self
 
 

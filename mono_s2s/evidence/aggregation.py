@@ -1,0 +1,351 @@
+"""Runs added up: all_seeds_summary.json and statistical_tests.json, typed, and how they come about.
+
+The unit is the training run. Spreads are standard deviations over seeds with n - 1; intervals are Student's t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from mono_s2s import files, paths, statistics
+from mono_s2s.evidence import collection, schemas
+from mono_s2s.evidence.metrics import CONTRAST, METRICS, check_families
+from mono_s2s.evidence.schemas import Model, Part, Share
+from mono_s2s.files import BadInput
+from mono_s2s.params import Params
+
+SUMMARY = "all_seeds_summary.json"
+TESTS = "statistical_tests.json"
+
+
+class Spread(Part):
+    """One number a seed, and what they add up to; null where one seed cannot tell."""
+
+    values: dict[str, float]
+    n: int
+    mean: float
+    # With n - 1 in the denominator.
+    sd: float | None
+    # Student's t interval of the mean.
+    lower: float | None
+    upper: float | None
+
+
+class MetricSummary(Part):
+    """One metric over the seeds."""
+
+    words: str
+    unit: str
+    better: Literal["higher", "lower"]
+    models: dict[Model, Spread]
+    # Monotonic minus baseline, seed by seed.
+    difference: Spread
+
+
+class SetSummary(Part):
+    """One test set over the seeds."""
+
+    n: int
+    metrics: dict[str, MetricSummary]
+    # Mean over seeds and examples; they depend on no trained model.
+    reference_points: dict[str, dict[str, float]]
+
+
+class BudgetSummary(Part):
+    """What the arms were allowed, and in what they differ; equal budgets have no differences."""
+
+    equal: bool
+    differing: list[str]
+    arms: dict[str, dict[str, Any]]
+
+
+class Summary(Part):
+    """all_seeds_summary.json."""
+
+    schema_version: Literal[1]
+    study: str
+    scale: str
+    data_digest: schemas.Sha256
+    source: str
+    seeds: list[int]
+    confidence: float
+    metrics: dict[str, MetricSummary]
+    datasets: dict[str, SetSummary]
+    # Over all test sets' examples.
+    reference_points: dict[str, dict[str, float]]
+    budget: BudgetSummary
+    constraint: dict[str, Any]
+    attacks: dict[str, dict[str, Any]]
+
+
+class Test(Part):
+    """One paired comparison over seeds."""
+
+    family: str
+    estimand: str
+    values: dict[str, float]
+    n: int
+    mean: float
+    sd: float | None
+    lower: float | None
+    upper: float | None
+    # d_z with Hedges' small-sample factor; null where it is undefined.
+    effect_size: float | None
+    # Exact two-sided sign-flip test, and the smallest p that it can give with so many seeds.
+    p: Share
+    floor: Share
+    # Holm's adjusted p inside the family.
+    p_holm: Share
+    rejected: bool
+    # The floor is above alpha / m, so that even unanimous seeds cannot reject once Holm has taken the family's m.
+    underpowered: bool
+    positive: int
+    zero: int
+    negative: int
+
+
+class Tests(Part):
+    """statistical_tests.json."""
+
+    __test__ = False  # not a class of tests, whatever pytest thinks of its name
+
+    schema_version: Literal[1]
+    study: str
+    scale: str
+    seeds: list[int]
+    contrast: str
+    test: str
+    confidence: float
+    alpha: float
+    families: dict[str, list[str]]
+    tests: dict[str, Test]
+
+
+Values = Mapping[int, float]
+
+
+def spread(values: Values, confidence: float) -> dict[str, Any]:
+    """The content of a `Spread` from one number a seed."""
+    found = list(values.values())
+    lower, upper = statistics.t_interval(found, confidence) or (None, None)
+    return {
+        "values": {str(seed): value for seed, value in values.items()},
+        "n": len(found),
+        "mean": statistics.mean(found),
+        "sd": statistics.sd(found),
+        "lower": lower,
+        "upper": upper,
+    }
+
+
+def _metric(name: str, by_model: Mapping[str, Values], confidence: float) -> dict[str, Any]:
+    metric = METRICS[name]
+    difference = statistics.paired_differences(by_model["monotonic"], by_model["baseline"], ("monotonic", "baseline"))
+    return {
+        "words": metric.words,
+        "unit": metric.unit,
+        "better": metric.better,
+        "models": {model: spread(by_model[model], confidence) for model in metric.models},
+        "difference": spread(difference, confidence),
+    }
+
+
+def by_metric(finals: Mapping[int, schemas.Final]) -> dict[str, dict[str, dict[int, float]]]:
+    """Metric -> model -> seed -> value.
+
+    Raises:
+        BadInput: a run lacks a metric, or one of its models.
+    """
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for name, metric in METRICS.items():
+        for model in metric.models:
+            for seed, final in finals.items():
+                value = final.metrics.get(name, {}).get(model)
+                if value is None:
+                    raise BadInput(
+                        f"{paths.results(final.study, seed)}/final_results.json: metrics.{name}.{model}: missing: "
+                        "run `dvc repro`"
+                    )
+                found.setdefault(name, {}).setdefault(model, {})[seed] = value
+    return found
+
+
+def _of_set(part: schemas.TestSet, model: str) -> dict[str, float]:
+    quality = part.models[model]
+    means = {f"evaluate.{name}": getattr(quality.rouge, name).mean for name in schemas.ROUGE}
+    return {**means, "evaluate.nll_per_token": quality.nll_per_token}
+
+
+def _sets(runs: Mapping[int, schemas.Evaluation], confidence: float) -> dict[str, Any]:
+    first = next(iter(runs.values()))
+    found = {}
+    for name, part in sorted(first.datasets.items()):
+        by_model = {
+            model: {seed: _of_set(run.datasets[name], model) for seed, run in runs.items()} for model in part.models
+        }
+        metrics = {}
+        for metric in _of_set(part, "baseline"):
+            values = {model: {seed: own[metric] for seed, own in seeds.items()} for model, seeds in by_model.items()}
+            metrics[metric] = _metric(metric, values, confidence)
+        found[name] = {
+            "n": part.n,
+            "metrics": metrics,
+            "reference_points": {
+                point: _point([run.datasets[name] for run in runs.values()], point)
+                for point in sorted(part.reference_points)
+            },
+        }
+    return found
+
+
+def _point(parts: Sequence[schemas.TestSet], point: str) -> dict[str, float]:
+    return {
+        name: statistics.mean([getattr(part.reference_points[point], name).mean for part in parts])
+        for name in schemas.ROUGE
+    }
+
+
+def _pooled_points(sets: Mapping[str, Any]) -> dict[str, Any]:
+    total = sum(part["n"] for part in sets.values())
+    points = next(iter(sets.values()))["reference_points"]
+    return {
+        point: {
+            name: sum(part["reference_points"][point][name] * part["n"] for part in sets.values()) / total
+            for name in schemas.ROUGE
+        }
+        for point in points
+    }
+
+
+def _same_sets(study: str, runs: Mapping[int, schemas.Evaluation]) -> None:
+    seeds = list(runs)
+    shapes = {
+        seed: {
+            name: (part.n, sorted(part.models), sorted(part.reference_points)) for name, part in run.datasets.items()
+        }
+        for seed, run in runs.items()
+    }
+    for seed in seeds[1:]:
+        if shapes[seed] != shapes[seeds[0]]:
+            raise BadInput(
+                f"{paths.results(study, seed)}/evaluation_results.json: test sets, models or sizes differ from those "
+                f"of seed {seeds[0]}: run `dvc repro`"
+            )
+
+
+# What a run used follows from the data; what it was allowed is what must be equal.
+_USED = {"examples", "input_tokens", "target_tokens"}
+
+
+def budget(training: Mapping[int, Mapping[str, schemas.Training]]) -> dict[str, Any]:
+    """What the arms were allowed over all seeds, and every key in which they differ."""
+    arms = {arm: [run[arm].budget.model_dump() for run in training.values()] for arm in ("baseline", "monotonic")}
+    differing = [
+        key
+        for key in arms["baseline"][0]
+        if any(one[key] != other[key] for one, other in zip(arms["baseline"], arms["monotonic"], strict=True))
+    ]
+    shown = {arm: {key: value for key, value in found[0].items() if key not in _USED} for arm, found in arms.items()}
+    return {"equal": not differing, "differing": differing, "arms": shown}
+
+
+def summarize(runs: Mapping[int, collection.Run], finals: Mapping[int, schemas.Final], confidence: float) -> dict:
+    """The content of all_seeds_summary.json, from the runs by seed in the paper's order.
+
+    Raises:
+        BadInput: a metric is missing, or the runs' test sets differ.
+    """
+    first = next(iter(runs.values()))
+    evaluations = {seed: run.evaluation for seed, run in runs.items()}
+    _same_sets(first.study, evaluations)
+    sets = _sets(evaluations, confidence)
+    constraint = first.training["monotonic"].constraint
+    facts = constraint.model_dump() if constraint else {}
+    # Of one run only: what the matrices ended at.
+    facts.pop("minimum_weight", None)
+    return {
+        "schema_version": 1,
+        "study": first.study,
+        "scale": first.data.scale,
+        "data_digest": first.data.data_digest,
+        "source": first.data.source,
+        "seeds": list(runs),
+        "confidence": confidence,
+        "metrics": {name: _metric(name, values, confidence) for name, values in by_metric(finals).items()},
+        "datasets": sets,
+        "reference_points": _pooled_points(sets),
+        "budget": budget({seed: run.training for seed, run in runs.items()}),
+        "constraint": facts,
+        "attacks": {
+            "hotflip": {"n": first.hotflip.n, **first.hotflip.attack},
+            "uat": {"n": first.uat.n, **first.uat.attack},
+        },
+    }
+
+
+def test(finals: Mapping[int, schemas.Final], params: Params) -> dict[str, Any]:
+    """The content of statistical_tests.json: the families of params.yaml, each under Holm's correction.
+
+    Raises:
+        BadInput: a family names an unknown metric, or a run lacks one.
+    """
+    check_families(params.statistics.families)
+    values = by_metric(finals)
+    first, chosen = next(iter(finals.values())), params.statistics
+    found: dict[str, Any] = {}
+    for family, names in chosen.families.items():
+        differences = {
+            name: statistics.paired_differences(
+                values[name]["monotonic"], values[name]["baseline"], ("monotonic", "baseline")
+            )
+            for name in names
+        }
+        compared = {
+            name: statistics.compare(list(own.values()), chosen.confidence) for name, own in differences.items()
+        }
+        adjusted = statistics.holm({name: comparison.p for name, comparison in compared.items()})
+        for name, comparison in compared.items():
+            found[name] = {
+                **asdict(comparison),
+                "family": family,
+                "estimand": METRICS[name].estimand,
+                "values": {str(seed): value for seed, value in differences[name].items()},
+                "p_holm": adjusted[name],
+                "rejected": adjusted[name] <= chosen.alpha,
+                "underpowered": comparison.floor > chosen.alpha / len(names),
+            }
+    return {
+        "schema_version": 1,
+        "study": first.study,
+        "scale": first.scale,
+        "seeds": list(finals),
+        "contrast": CONTRAST,
+        "test": "exact two-sided paired sign-flip test over seeds, Holm's correction inside each family",
+        "confidence": chosen.confidence,
+        "alpha": chosen.alpha,
+        "families": dict(chosen.families),
+        "tests": found,
+    }
+
+
+def aggregate(study: str, params: Params, root: Path = Path()) -> None:
+    """Add up the paper's seeds of one study and write both files.
+
+    Raises:
+        BadInput: a run or a metric is missing, or a family names an unknown metric; nothing is written then.
+    """
+    runs, finals = {}, {}
+    for seed in params.seeds:
+        folder = root / paths.results(study, seed)
+        runs[seed] = collection.read(study, seed, {name: folder / name for name in collection.COPIED})
+        finals[seed] = schemas.read(folder / "final_results.json", schemas.Final)
+    target = root / paths.aggregated(study)
+    summary = summarize(runs, finals, params.statistics.confidence)
+    tests = test(finals, params)
+    schemas.validate(summary, Summary, target / SUMMARY)
+    schemas.validate(tests, Tests, target / TESTS)
+    files.write_json(target / SUMMARY, summary)
+    files.write_json(target / TESTS, tests)
