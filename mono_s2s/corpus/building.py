@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,20 +68,20 @@ def make_tokenizer(settings: Corpus, train: Sequence[Text], drafts: Drafts, fold
     if settings.tokenizer.kind == "load":
         tokenizer.load(settings.tokenizer, folder)
         return tokenizer.read(folder)
-    words = [settings.prefix]
+    # Every input starts with a prefix, so the prefixes count as often as the documents.
+    words = []
     for text in train:
-        words += [text.document, *text.references]
+        words += [settings.prefix, text.document, *text.references]
     for task, text in drafts:
+        words += [pretraining.PREFIXES[task]] if task in pretraining.PREFIXES else []
         if isinstance(text, Story):
-            words += [text.document, text.headline if task == "headline" else text.record, pretraining.RECORD_PREFIX]
-        elif task == "gap":
-            words.append(pretraining.GAP_PREFIX)
+            words += [text.document, text.headline if task == "headline" else text.record]
     tokenizer.train(settings.tokenizer, words, folder, settings.max_input_tokens)
     return tokenizer.read(folder)
 
 
-def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary, data_digest: str = "") -> Encoding:
-    """How this corpus becomes ids.
+def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary) -> Encoding:
+    """How this corpus becomes ids; its digest and what training never showed come last (`build`).
 
     Raises:
         BadInput: the prefix leaves no room for a document, or holds unknown tokens.
@@ -99,7 +99,7 @@ def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary, data_digest:
         forbidden_ids=vocabulary.forbidden_ids,
         max_input_tokens=settings.max_input_tokens,
         max_target_tokens=settings.max_target_tokens,
-        data_digest=data_digest,
+        data_digest="",
         _tokenizer=vocabulary.tokenizer,
     )
     encoding.room()
@@ -130,7 +130,7 @@ def split_rows(
         several = [next(references) for _ in text.references]
         document_tokens.append(len(ids))
         reference_tokens += [len(reference) for reference in several]
-        unknown += sum(token in encoding.forbidden_ids for part in (ids, *several) for token in part)
+        unknown += sum(token in vocabulary.forbidden_ids for part in (ids, *several) for token in part)
         rows.append(
             {
                 "example_id": text.example_id,
@@ -175,16 +175,19 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
             raise BadInput(f"{name}: the example id {repeated[0]!r} stands twice: name a field with one id an example")
     vocabulary = make_tokenizer(settings, splits["train"], drafts, data / "tokenizer")
     encoding = encoding_of(settings, vocabulary)
-    digests, facts = {}, {}
+    digests, facts, seen = {}, {}, set()
     for name, texts in splits.items():
         rows, facts[name] = split_rows(texts, encoding, vocabulary)
         files.write_jsonl(data / f"{name}.jsonl", rows)
         digests[name] = facts[name]["digest"] = files.sha256(data / f"{name}.jsonl")
+        if name == "train":
+            seen.update(token for row in rows for ids in (row["document_ids"], *row["reference_ids"]) for token in ids)
     pretraining_facts = None
     if drafts:
         rows = pretraining.rows(drafts, settings.source.data_seed, encoding, vocabulary)
         files.write_jsonl(data / f"{PRETRAINING}.jsonl", rows)
         digests[PRETRAINING] = files.sha256(data / f"{PRETRAINING}.jsonl")
+        seen.update(token for row in rows for ids in (row["input_ids"], row["target_ids"]) for token in ids)
         pretraining_facts = {
             "examples": len(rows),
             "tasks": dict(sorted(Counter(task for task, _ in drafts).items())),
@@ -193,7 +196,14 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
             "digest": digests[PRETRAINING],
         }
     data_digest = files.digest({"splits": digests, "tokenizer": vocabulary.digest, "prefix_ids": encoding.prefix_ids})
-    _write_encoding(data / "encoding.json", encoding_of(settings, vocabulary, data_digest))
+    forbidden = vocabulary.forbidden_ids
+    if settings.tokenizer.kind == "train":
+        # Byte-pair merges leave ids behind that no text ever has. Their embeddings are noise: an attack that uses them
+        # would find untrained rows, not a weakness of what was learned.
+        forbidden = forbidden | (frozenset(range(vocabulary.size)) - seen)
+    _write_encoding(
+        data / "encoding.json", replace(encoding, forbidden_ids=frozenset(forbidden), data_digest=data_digest)
+    )
     return {
         "schema_version": 1,
         "study": study,
@@ -205,6 +215,7 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
         "duplicates_dropped": found.duplicates,
         "empty_dropped": found.empty,
         "vocabulary": vocabulary.size,
+        "attack_vocabulary": vocabulary.size - len(forbidden),
         "tokenizer_digest": vocabulary.digest,
         "data_digest": data_digest,
     }

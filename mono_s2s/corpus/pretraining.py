@@ -19,8 +19,7 @@ from mono_s2s.corpus.tokenizer import Vocabulary
 from mono_s2s.files import BadInput
 
 # Task prefixes beside the study's own.
-RECORD_PREFIX = "record:"
-GAP_PREFIX = "gap:"
+PREFIXES = {"record": "record:", "gap": "gap:"}
 
 # Share of tokens that span corruption replaces, and mean length of a span.
 CORRUPTED = 0.15
@@ -75,10 +74,6 @@ def _composition(total: int, parts: int, rng: random.Random) -> list[int]:
     return [end - start for start, end in zip([0, *cuts], [*cuts, total], strict=True)]
 
 
-def _prompted(prefix: str, encoding: Encoding, vocabulary: Vocabulary) -> Encoding:
-    return replace(encoding, prefix_ids=tuple(next(vocabulary.encode([prefix]))))
-
-
 def rows(
     drafts: Sequence[tuple[str, Text]], seed: int, encoding: Encoding, vocabulary: Vocabulary
 ) -> list[dict[str, object]]:
@@ -96,12 +91,9 @@ def rows(
     if not vocabulary.sentinel_ids and {"span", "gap"} & {task for task, _ in drafts}:
         raise BadInput("corpus.pretraining.mix: span and gap need a tokenizer with <extra_id_N> tokens: train one")
     rng = seeded(seed, "pretraining tasks")
-    prompts = {
-        "headline": encoding,
-        "lead": encoding,
-        "record": _prompted(RECORD_PREFIX, encoding, vocabulary),
-        "gap": _prompted(GAP_PREFIX, encoding, vocabulary),
-    }
+    prompts = {"headline": encoding, "lead": encoding}
+    for task in {task for task, _ in drafts} & set(PREFIXES):
+        prompts[task] = replace(encoding, prefix_ids=tuple(next(vocabulary.encode([PREFIXES[task]]))))
     before, after, goals = [], [], []
     for task, text in drafts:
         left, right, goal = _parts(task, text, rng)

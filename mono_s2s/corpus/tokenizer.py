@@ -44,8 +44,7 @@ class Vocabulary:
 def train(settings: TrainedTokenizer, texts: Iterable[str], folder: Path, max_input_tokens: int) -> None:
     """Train a byte-level BPE (Sennrich et al. 2016) with T5's special tokens on `texts` and save it in `folder`.
 
-    Only bytes that occur in `texts` get an id (others become <unk>), so that an attack cannot choose tokens that no
-    model ever saw.
+    Only bytes that occur in `texts` get an id; others become <unk>, as no model could learn what they mean.
 
     Raises:
         BadInput: the vocabulary has no room beside the special tokens and the bytes of the texts.

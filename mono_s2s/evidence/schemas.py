@@ -329,6 +329,8 @@ class DataStatistics(Part):
     # Rows left out because document or summary is empty, by the parameter that names their source.
     empty_dropped: dict[str, Count]
     vocabulary: Count
+    # Ids that an attack may use: no special ones, and with a tokenizer trained here, none that training never showed.
+    attack_vocabulary: Count
     tokenizer_digest: Sha256
     data_digest: Sha256
 
