@@ -91,5 +91,5 @@ def latex_cell(text: str) -> str:
         return latex(text)
     body = text.removesuffix(DAGGER)
     mark = r"^{\dagger}" if body != text else ""
-    mathematics = body.replace(MINUS, "-").replace("±", r"\pm").replace("[", r"\;[").replace(", ", r",\,")
+    mathematics = body.replace(MINUS, "-").replace("±", r"\pm").replace(" [", r"\;[").replace(", ", r",\,")
     return f"${mathematics}{mark}$"

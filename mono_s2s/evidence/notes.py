@@ -16,7 +16,7 @@ SOURCES = {
 
 
 def _percent(share: float) -> str:
-    return f"{fixed(share, 0 if round(share * 100, 6).is_integer() else 1, 2)} %"
+    return f"{fixed(share, 0 if round(share * 100, 6).is_integer() else 1, 2)}%"
 
 
 def _plain(value: Any) -> str:
@@ -82,7 +82,7 @@ def sentences(summary: Mapping[str, Any], tests: Mapping[str, Any] | None, lead:
         "rouge": "ROUGE: F-measure × 100.",
         "spread": "±: standard deviation over seeds (n−1).",
         "range": f"Brackets: {_percent(summary['confidence'])} t interval over seeds of monotonic minus baseline.",
-        "examples": "Brackets: 95 % percentile bootstrap interval over test examples, which is blind to training.",
+        "examples": "Brackets: 95% percentile bootstrap interval over test examples, which is blind to training.",
         "standard": "Standard: the common starting point, one checkpoint for all seeds.",
         "points": "Lead-1: the document’s first sentence. Other summary: another document’s reference.",
         "damage": "Δ is against the clean examples of the same model; larger is worse.",

@@ -1,0 +1,117 @@
+"""The command `mono`: look at what the pipeline was given and what it made.
+
+Every command is run from the top folder of the checkout. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mono_s2s.files import BadInput, read_json
+
+app = typer.Typer(
+    help="Look at what the pipeline was given and what it made. Run from the top folder of the checkout.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def _checked(path: str) -> str | None:
+    """What is wrong with a parameter file, or None."""
+    from mono_s2s import params, scale
+    from mono_s2s.evidence.metrics import check_families
+
+    try:
+        if path == "params.yaml":
+            found = params.load_params()
+            if not scale.scale_path(found.scale).is_file():
+                raise BadInput(f"params.yaml: scale: there is no {scale.scale_path(found.scale)}")
+            check_families(found.statistics.families)
+        else:
+            scale.load_scale(Path(path).stem)
+    except BadInput as error:
+        return str(error)
+    return None
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Say of params.yaml and every file in scales/ whether it is well-formed; exit with 1 if one is not.
+
+    Example: mono check
+    """
+    paths = ["params.yaml", *sorted(path.as_posix() for path in Path("scales").glob("*.yaml"))]
+    found = {path: _checked(path) for path in paths}
+    if as_json:
+        typer.echo(json.dumps([{"file": path, "error": error} for path, error in found.items()], indent=1))
+    else:
+        for path, error in found.items():
+            typer.echo(f"error: {error}" if error else f"{path}: well-formed", err=bool(error))
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+def _read_tables(numbers: list[int]) -> list[dict[str, Any]]:
+    """The rendered tables, by number; all of them for an empty list."""
+    paths = {int(path.stem.split("_")[1]): path for path in Path("paper_evidence").glob("table_*.json")}
+    if not paths:
+        raise BadInput("paper_evidence: no table_*.json here: run `dvc repro`, or go to the top folder of the checkout")
+    for number in numbers:
+        if number not in paths:
+            raise BadInput(f"table {number}: there are {', '.join(map(str, sorted(paths)))}")
+    return [read_json(paths[number]) for number in numbers or sorted(paths)]
+
+
+def _show(table: dict[str, Any], console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=Text(table["caption"]), title_justify="left", caption_justify="left")
+    shown.add_column(Text(table["row_header"]))
+    for column in table["columns"]:
+        title = f"{column['span']}\n{column['title']}" if column["span"] else column["title"]
+        shown.add_column(Text(title), justify="right", vertical="bottom")
+    block = None
+    for row in table["rows"]:
+        if row["block"] != block:
+            block = row["block"]
+            shown.add_section()
+            shown.add_row(Text(block or "", style="italic"))
+        shown.add_row(Text(row["title"]), *(Text(cell["text"]) for cell in row["cells"]))
+    console.print(shown)
+    console.print(Text(table["note"], style="dim"))
+    console.print()
+
+
+@app.command()
+def tables(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers of tables; all without any.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the paper's tables as they were rendered, each number as it is printed.
+
+    Example: mono tables 5 6
+    """
+    try:
+        found = _read_tables(numbers or [])
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for table in found:
+        _show(table, console)
+
+
+if __name__ == "__main__":
+    app()
