@@ -63,7 +63,7 @@ class Encoding:
     start_id: int
     # Ids 0 .. vocabulary - 1 belong to the tokenizer; a model's embedding may have more rows.
     vocabulary: int
-    # Special, sentinel and unknown tokens, and ids that no training text holds: never attacked, never used by an attack.
+    # Special, sentinel and unknown tokens, and ids that no training text holds: never attacked, never used to attack.
     forbidden_ids: frozenset[int]
     max_input_tokens: int
     max_target_tokens: int
