@@ -201,7 +201,8 @@ class PretrainedModel(Section):
 
     kind: Literal["pretrained"]
     name: str
-    revision: str
+    # Where the name alone would do, transformers asks the hub to convert a pickle; at a commit it reads what is there.
+    revision: Commit
 
 
 class Constraint(Section):

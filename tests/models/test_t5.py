@@ -57,46 +57,36 @@ from mono_s2s import files
 from mono_s2s.models import t5
 from mono_s2s.scale import PretrainedModel
 import learnable
-try:
-    model = t5.load_pretrained(PretrainedModel(kind="pretrained", name=sys.argv[1], revision=sys.argv[2]))
-except files.BadInput as error:
-    sys.exit(f"error: {error}")
-print(learnable.digest(model), t5.facts(model)["name"])
+for asked in sys.argv[1:]:
+    name, revision = asked.split("@")
+    try:
+        model = t5.load_pretrained(PretrainedModel(kind="pretrained", name=name, revision=revision))
+        print(learnable.digest(model), t5.facts(model)["name"])
+    except files.BadInput as error:
+        print(f"error: {error}")
 """
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory, data, encoding):
-    """A hub with a model as it should be, and one whose weights are a pickle."""
-    folder = tmp_path_factory.mktemp("hub")
+def test_a_model_comes_from_the_hub_at_its_revision_and_from_safetensors_alone(tmp_path, data, encoding):
+    """A model as it should be; the same at a revision that is not there; none; one whose weights are a pickle."""
     model = t5.build(learnable.SCRATCH, encoding)
-    checkpoints.save(model, data, folder / "good")
-    checkpoints.save(model, data, folder / "pickled")
-    (folder / "pickled/model.safetensors").rename(folder / "pickled/pytorch_model.bin")
-    with hub_server.serve(models={"me/good": folder / "good", "me/pickled": folder / "pickled"}) as server:
-
-        def fetch(name, revision):
-            environment = server.environment(folder / "home")
-            environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'tests'}"
-            command = [sys.executable, "-c", FETCH, name, revision]
-            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-        yield server, fetch, learnable.digest(model)
-
-
-def test_a_model_comes_from_the_hub_at_its_revision(hub):
-    server, fetch, digest = hub
-    done = fetch("me/good", server.commit("me/good"))
-    assert done.stdout.strip() == f"{digest} me/good (1+1 layers, width 16)", done.stderr
-
-
-@pytest.mark.parametrize(("name", "revision"), [("me/good", "0" * 40), ("me/absent", "main"), ("me/pickled", "main")])
-def test_what_is_not_there_or_not_safe_is_one_line(name, revision, hub):
-    _, fetch, _ = hub
-    done = fetch(name, revision)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert name in errors[0]
-    assert "Traceback" not in done.stderr
+    checkpoints.save(model, data, tmp_path / "good")
+    checkpoints.save(model, data, tmp_path / "pickled")
+    (tmp_path / "pickled/model.safetensors").unlink()
+    torch.save(model.state_dict(), tmp_path / "pickled/pytorch_model.bin")
+    with hub_server.serve(models={"me/good": tmp_path / "good", "me/pickled": tmp_path / "pickled"}) as server:
+        environment = server.environment(tmp_path / "home") | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+        asked = [f"me/good@{server.commit('me/good')}", f"me/good@{'0' * 40}", f"me/absent@{'0' * 40}"]
+            asked.append(f"me/pickled@{server.commit('me/pickled')}")
+        command = [sys.executable, "-c", FETCH, *asked]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    good, *errors = done.stdout.splitlines()
+    assert good == f"{learnable.digest(model)} me/good (1+1 layers, width 16)"
+    assert [line.split(" cannot")[0] for line in errors] == [
+        "error: me/good:",
+        "error: me/absent:",
+        "error: me/pickled:",
+    ]
+    assert "safetensors" in errors[2]
+    assert not list((tmp_path / "home").rglob("pytorch_model.bin"))
