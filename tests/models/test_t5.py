@@ -77,7 +77,7 @@ def test_a_model_comes_from_the_hub_at_its_revision_and_from_safetensors_alone(t
     with hub_server.serve(models={"me/good": tmp_path / "good", "me/pickled": tmp_path / "pickled"}) as server:
         environment = server.environment(tmp_path / "home") | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
         asked = [f"me/good@{server.commit('me/good')}", f"me/good@{'0' * 40}", f"me/absent@{'0' * 40}"]
-            asked.append(f"me/pickled@{server.commit('me/pickled')}")
+        asked.append(f"me/pickled@{server.commit('me/pickled')}")
         command = [sys.executable, "-c", FETCH, *asked]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
