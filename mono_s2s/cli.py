@@ -6,6 +6,7 @@ Every command is run from the top folder of the checkout. Nothing heavy is impor
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,10 +70,11 @@ def _read_tables(numbers: list[int]) -> list[dict[str, Any]]:
 
 
 def _show(table: dict[str, Any], console: Any) -> None:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(table["caption"]), title_justify="left", caption_justify="left")
+    shown = Table(title=Text(table["caption"]), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(Text(table["row_header"]))
     for column in table["columns"]:
         title = f"{column['span']}\n{column['title']}" if column["span"] else column["title"]
@@ -108,7 +110,8 @@ def tables(
         return
     from rich.console import Console
 
-    console = Console()
+    # A pipe has no width: leave lines whole there.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     for table in found:
         _show(table, console)
 

@@ -275,6 +275,8 @@ def read_records(study: str, seed: int, root: Path = Path()) -> dict[str, Any]:
         recorded = found[COPIED[name]].outputs.get(where.as_posix())
         if recorded is None:
             raise BadInput(f"{where}: stage {COPIED[name]} did not record that it wrote this: run `dvc repro`")
+        if not (root / where).is_file():
+            raise BadInput(f"{where}: missing, stage {COPIED[name]} wrote it: run `dvc repro`")
         if files.md5(root / where) != recorded:
             raise BadInput(f"{where}: edited after stage {COPIED[name]} wrote it: run `dvc repro`")
     return found

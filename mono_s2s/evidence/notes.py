@@ -57,8 +57,8 @@ def test(found: Mapping[str, Any]) -> str:
     weak = [test for test in found["tests"].values() if test["underpowered"]]
     if weak:
         text += (
-            f" †: underpowered. With {n} seeds no p of this test lies below {_plain(weak[0]['floor'])}, so it cannot "
-            f"reach significance at {_plain(found['alpha'])} in its family, whatever the data."
+            f" †: underpowered. With {n} seeds this test gives no p below {_plain(weak[0]['floor'])} before the "
+            f"correction, so it cannot reach significance at {_plain(found['alpha'])} in its family, whatever the data."
         )
     return text
 
