@@ -90,7 +90,9 @@ def under_hotflip(
                 if condition != "clean"
             },
             "short_examples": sum(record.attackable < config.flips for record in records["attack"]),
-            "first_order_correlation": searched["attack"].first_order_correlation(),
+            "first_order_correlation": hotflip.first_order_correlation(
+                model, examples, allowed, searched["random_search"], config, compute
+            ),
         }
     attack = {
         **config.model_dump(exclude={"success"}),

@@ -59,6 +59,10 @@ class Record:
         return " ".join(f"{flip.position}:{flip.old}>{flip.new}" for flip in self.flips)
 
 
+# A candidate: position and new id.
+Candidate = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Result:
     """One attack on n examples, in the given order."""
@@ -67,30 +71,25 @@ class Result:
     # Single examples passed through the model.
     forward: int
     backward: int
-    # First step of a guided run: estimated and exact change in nats of every candidate that was tried.
-    estimated: np.ndarray
-    exact: np.ndarray
-
-    def first_order_correlation(self) -> float | None:
-        """Pearson's correlation of estimated and exact changes; None where either does not vary.
-
-        Gradients that say nothing about the loss are a sign of gradient masking (Athalye et al., 2018, "Obfuscated
-        gradients give a false sense of security").
-        """
-        if len(self.exact) < 2 or self.estimated.std() == 0 or self.exact.std() == 0:
-            return None
-        # Rounding may leave a perfect correlation a hair above one.
-        return float(np.clip(np.corrcoef(self.estimated, self.exact)[0, 1], -1, 1))
-
-
-# A candidate: position, new id, estimated change (NaN if drawn at random).
-Candidate = tuple[int, int, float]
+    # The candidates of each example's first step, and the exact change of the loss in nats that each of them makes.
+    candidates: list[list[Candidate]]
+    changes: list[list[float]]
 
 
 def _guided(
-    table: torch.Tensor, inputs: list[list[int]], free: list[list[int]], tried: list[int], space: Space, **settings
+    table: torch.Tensor,
+    inputs: list[list[int]],
+    free: list[list[int]],
+    tried: list[int],
+    space: Space,
+    weight: torch.Tensor,
+    count: int,
 ) -> list[list[Candidate]]:
-    """The `count` best candidates of each example by first-order estimate, behind the `tried` best ones.
+    """The next `count` candidates of each example by first-order estimate, behind the `tried` first ones.
+
+    All pairs of a free position and another token are scored. First comes the best token of every position, positions
+    in order of that score, then the second best of every position, and so on: the best few pairs by score alone are
+    mostly one position with tokens that lie close together, and trying them all says little more than trying one.
 
     Args:
         table: (B, L, d) gradients.
@@ -98,25 +97,26 @@ def _guided(
         free: positions of each that may be flipped.
         tried: how many of each ranking have been tried on this very input, in vain.
         space: what may be written.
-        **settings: `weight` (V, d) and `count`.
+        weight: (V, d), the embedding matrix.
+        count: candidates an example.
     """
-    weight, count = settings["weight"], settings["count"]
     allowed = torch.from_numpy(space.allowed).to(table.device)
-    depth = count + max(tried)
-    chosen = []
+    chosen: list[list[Candidate]] = []
     for row, places in enumerate(free):
         if not places:
             chosen.append([])
             continue
         standing = torch.tensor([inputs[row][place] for place in places], device=table.device)
-        # (P, k) each: no position can give more than `depth` of the `depth` best
+        # One more than are needed of each position: the current token may be among them, with no score.
+        depth = -(-(tried[row] + count) // len(places)) + 1
+        # (P, depth) each
         values, tokens = gradients.best_tokens(table[row, places], standing, weight, allowed, depth)
-        best, index = values.flatten().topk(min(depth, values.numel()))
-        width = values.shape[1]
+        order = values.sort(dim=0, descending=True, stable=True).indices
         ranked = [
-            (places[at // width], token, value)
-            for at, token, value in zip(index.tolist(), tokens.flatten()[index].tolist(), best.tolist(), strict=True)
-            if value > float("-inf")
+            (places[place], token)
+            for column, ids, scores in zip(order.T.tolist(), tokens.T.tolist(), values.T.tolist(), strict=True)
+            for place, token, score in ((place, ids[place], scores[place]) for place in column)
+            if score > float("-inf")
         ]
         chosen.append(ranked[tried[row] : tried[row] + count])
     return chosen
@@ -131,7 +131,7 @@ def _drawn(
         some: list[Candidate] = []
         for _ in range(count if places else 0):
             place = places[int(random.integers(len(places)))]
-            some.append((place, space.another_id(ids[place], random), float("nan")))
+            some.append((place, space.another_id(ids[place], random)))
         chosen.append(some)
     return chosen
 
@@ -149,7 +149,7 @@ def run(
     """Attack every example with the same budget: `config.flips` steps, whatever they achieve.
 
     A step takes the gradient of each example's loss (first reference, nats), ranks all pairs of a free position and
-    another token by first-order estimate, passes the best `config.candidates` through the model in one batch, and
+    another token by first-order estimate, passes the first `config.candidates` through the model in one batch, and
     commits the best of them if the loss rises. A position is flipped at most once. Where no candidate raises the loss,
     the next step goes on with the next ones of the ranking. An example with fewer attackable tokens than flips ends up
     with all of them flipped; what it spends is counted as it is.
@@ -174,8 +174,8 @@ def run(
     records: list[Record] = [None] * len(examples)  # type: ignore[list-item]
     clean = [space.apply(example.document_ids) for example in examples]
     forward = backward = 0
-    estimated: list[float] = []
-    exact: list[float] = []
+    first: list[list[Candidate]] = [[] for _ in examples]
+    changes: list[list[float]] = [[] for _ in examples]
     groups = batches.by_length([len(ids) for ids in clean], config.batch_size)
     for group in progress.track(groups, "hotflip" if guided else "hotflip, random search", len(groups)):
         inputs = [list(clean[row]) for row in group]
@@ -193,7 +193,7 @@ def run(
             if guided:
                 table, _ = gradients.embedding_gradients(model, inputs, targets, encoding, compute)
                 forward, backward = forward + len(group), backward + len(group)
-                chosen = _guided(table, inputs, free, tried, space, weight=weight, count=count)
+                chosen = _guided(table, inputs, free, tried, space, weight, count)
             else:
                 chosen = _drawn(inputs, free, draws, space, count)
             # All candidates of all examples in one batch: (sum of candidates, L)
@@ -209,12 +209,11 @@ def run(
             for row, some in enumerate(chosen):
                 changed = nats[start : start + len(some)].tolist()
                 start += len(some)
-                if guided and step == 1:
-                    estimated += [candidate[2] for candidate in some]
-                    exact += [loss - standing[row] for loss in changed]
+                if step == 1:
+                    first[group[row]], changes[group[row]] = some, [loss - standing[row] for loss in changed]
                 best = int(np.argmax(changed)) if changed else -1
                 if best >= 0 and gradients.rises(changed[best], standing[row]):
-                    place, token, _ = some[best]
+                    place, token = some[best]
                     found[row].flips.append(Flip(step, place, inputs[row][place], token))
                     inputs[row][place] = token
                     free[row].remove(place)
@@ -224,12 +223,49 @@ def run(
                 found[row].losses.append(standing[row])
         for row, record in zip(group, found, strict=True):
             records[row] = record
-    return Result(records, forward, backward, np.array(estimated), np.array(exact))
+    return Result(records, forward, backward, first, changes)
 
 
 def _with(ids: list[int], candidate: Candidate) -> list[int]:
-    place, token, _ = candidate
+    place, token = candidate
     return [*ids[:place], token, *ids[place + 1 :]]
+
+
+def first_order_correlation(
+    model: torch.nn.Module, examples: Sequence[Example], space: Space, blind: Result, config: Hotflip, compute: Compute
+) -> float | None:
+    """Spearman's correlation of estimated and exact loss changes over the first candidates of a random search.
+
+    Gradients that say nothing about the loss are a sign of gradient masking (Athalye et al., 2018, "Obfuscated
+    gradients give a false sense of security"). Candidates drawn at random stand for all substitutions; those that a
+    guided search tries all have high estimates. A diagnostic: its gradients belong to no attack's effort.
+
+    Returns:
+        None where estimates or changes do not vary.
+    """
+    weight = model.get_input_embeddings().weight.detach().float()
+    clean = [space.apply(example.document_ids) for example in examples]
+    estimated: list[float] = []
+    exact: list[float] = []
+    for group in batches.by_length([len(ids) for ids in clean], config.batch_size):
+        targets = [examples[row].reference_ids[0] for row in group]
+        table, _ = gradients.embedding_gradients(model, [clean[row] for row in group], targets, space.encoding, compute)
+        for line, row in enumerate(group):
+            for (place, token), change in zip(blind.candidates[row], blind.changes[row], strict=True):
+                step = weight[token] - weight[clean[row][place]]
+                estimated.append(float(table[line, place] @ step))
+                exact.append(change)
+    ranks = [_ranks(np.array(values)) for values in (estimated, exact)]
+    if len(exact) < 2 or any(values.std() == 0 for values in ranks):
+        return None
+    # Rounding may leave a perfect correlation a hair above one.
+    return float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) ranks from 1; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[inverse]
 
 
 def random_substitutions(examples: Sequence[Example], space: Space, flips: int, seed: int) -> list[Record]:

@@ -238,7 +238,7 @@ class HotflipModel(Attacked):
     effective_flips: dict[Perturbed, float]
     # Examples with fewer attackable tokens than flips.
     short_examples: Count
-    # Pearson's, of estimated and exact loss changes over the candidates of the first flip; null where one is constant.
+    # Spearman's, of estimated and exact loss changes over random single substitutions; null where one does not vary.
     first_order_correlation: Annotated[float, Field(ge=-1, le=1)] | None
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import standin
 import torch
@@ -62,7 +64,7 @@ def test_lengths_are_kept_to(inputs, encoding):
 
 def test_no_bigram_is_repeated(inputs, encoding):
     def repeats(ids):
-        grams = list(zip(ids, ids[1:], strict=False))
+        grams = list(itertools.pairwise(ids))
         return len(grams) != len(set(grams))
 
     model = steered(-50)
