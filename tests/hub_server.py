@@ -8,7 +8,7 @@ checks is what a user's machine does. A repository is a folder; it has one commi
         environment = server.environment(tmp_path / "home")      # for a child process: clients read it when imported
         server.commit("me/news")                                 # 40 hexadecimal digits
         server.requests                                          # "GET /api/datasets/me/news/...", in order
-        server.failures = 2                                      # answer the next two requests with 503
+        server.failures = 2                                      # answer the next two requests with `failure_status`
 
 Standard library only. An unknown repository, revision or file gets the hub's 404 with its X-Error-Code.
 """
@@ -100,8 +100,9 @@ class Server(ThreadingHTTPServer):
         self.repositories = {("models", name): Repository(name, folder) for name, folder in models.items()}
         self.repositories |= {("datasets", name): Repository(name, folder) for name, folder in datasets.items()}
         self.requests: list[str] = []
-        # How many requests to answer with 503 before answering well again.
-        self.failures = 0
+        # How many requests to answer badly before answering well again, and with which status. The hub's client tries
+        # again by itself after a 503, not after a 400.
+        self.failures, self.failure_status = 0, 503
 
     @property
     def url(self) -> str:
@@ -155,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"{self.command} {self.path}")
         if self.server.failures > 0:
             self.server.failures -= 1
-            self._send(503, b"", {})
+            self._send(self.server.failure_status, b"", {})
         elif found := FILE.fullmatch(path):
             self._file(found)
         elif found := API.match(path):

@@ -169,10 +169,12 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
     """
     found = gather(settings, raw, root)
     splits, drafts = found.splits, found.drafts
-    for name, texts in splits.items():
-        repeated = [key for key, count in Counter(text.example_id for text in texts).items() if count > 1]
-        if repeated:
-            raise BadInput(f"{name}: the example id {repeated[0]!r} stands twice: name a field with one id an example")
+    ids = Counter(text.example_id for texts in splits.values() for text in texts)
+    for example_id, count in ids.items():
+        if count > 1:
+            raise BadInput(
+                f"corpus.source: the example id {example_id!r} stands twice: name a field with one id an example"
+            )
     vocabulary = make_tokenizer(settings, splits["train"], drafts, data / "tokenizer")
     encoding = encoding_of(settings, vocabulary)
     digests, facts, seen = {}, {}, set()

@@ -37,13 +37,17 @@ def _load(data: HubData, where: str) -> Any:
     # The library falls back to whatever revision lies in its cache when the hub cannot be reached.
     if builder.hash != data.revision:
         raise BadInput(f"{where}: the hub did not answer and the cache holds another revision: check the network")
-    if data.split not in (builder.info.splits or {data.split: None}):
-        raise BadInput(f"{where}: no split {data.split!r} (splits: {', '.join(sorted(builder.info.splits))})")
+    _check_split(builder, data, where)
     builder.download_and_prepare()
-    try:
-        return builder.as_dataset(split=data.split)
-    except ValueError as error:
-        raise BadInput(f"{where}: no split {data.split!r} ({_one_line(error)})") from error
+    _check_split(builder, data, where)
+    return builder.as_dataset(split=data.split)
+
+
+def _check_split(builder: Any, data: HubData, where: str) -> None:
+    # Some data sets declare their splits, and others have them only once they are here.
+    known = builder.info.splits
+    if known and data.split not in known:
+        raise BadInput(f"{where}: no split {data.split!r} (splits: {', '.join(sorted(known))})")
 
 
 def read(data: HubData, source: HubSource, where: str) -> tuple[list[Text], int]:
