@@ -7,8 +7,10 @@ from clones import Clone, copied, working_tree
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
+def template(tmp_path_factory, request) -> Path:
     """The clone after `dvc repro`, everything committed. Never to be changed: copy it."""
+    if given := request.config.getoption("--template"):
+        return Path(given)
     clone = working_tree(tmp_path_factory.mktemp("graph") / "template")
     first_run = clone.run("dvc repro")
     clone.run("git add -A && git commit -qm 'train: all seeds at toy scale'")
