@@ -36,7 +36,7 @@ def _load(data: HubData, where: str) -> Any:
     builder = datasets.load_dataset_builder(data.name, data.configuration, revision=data.revision)
     # The library falls back to whatever revision lies in its cache when the hub cannot be reached.
     if builder.hash != data.revision:
-        raise BadInput(f"{where}: the hub did not answer and the cache holds another revision: check the network")
+        raise ConnectionError("the hub did not answer, and the cache holds another revision")
     _check_split(builder, data, where)
     builder.download_and_prepare()
     _check_split(builder, data, where)
@@ -61,8 +61,8 @@ def read(data: HubData, source: HubSource, where: str) -> tuple[list[Text], int]
         where: the parameter to blame.
 
     Raises:
-        BadInput: the library is missing, the data set, revision, split or a column is not there, or the hub did not
-            answer after all tries.
+        BadInput: the library is missing, the data set, revision, split or a column is not there, a text is no text, or
+            the hub did not answer after all tries.
     """
     datasets = _library()
     if not sys.stderr.isatty():
@@ -92,6 +92,9 @@ def read(data: HubData, source: HubSource, where: str) -> tuple[list[Text], int]
     short = data.name.rsplit("/", 1)[-1]
     texts, empty = [], 0
     for number, row in enumerate(rows, start=1):
+        for name in (data.document, *data.references):
+            if not isinstance(row[name], str | None):
+                raise BadInput(f"{where}: column {name!r} holds {type(row[name]).__name__}, not text")
         if not all((row[name] or "").strip() for name in (data.document, *data.references)):
             empty += 1
             continue
