@@ -3,12 +3,17 @@ parameters. Small enough that every test can make its own."""
 
 import dataclasses
 import functools
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 
-from mono_s2s import files
+from mono_s2s import files, paths
 from mono_s2s.corpus import reading
 from mono_s2s.models import checkpoints
 from mono_s2s.scale import Compute, Decoding, Hotflip, Success, Uat
@@ -198,3 +203,34 @@ def without(examples: list[reading.Example], token: int) -> list[reading.Example
         )
         for example in examples
     ]
+
+
+STUDY = "t5_experiments"
+
+
+def workspace(path: Path, seed: int) -> Path:
+    """A folder with this checkout's code, a stand-in corpus and the three checkpoints of one run; scale "standin"."""
+    root = Path(__file__).resolve().parents[1]
+    for name in ("mono_s2s", "stages"):
+        shutil.copytree(root / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "requirements.lock", path)
+    content = yaml.safe_load((root / "scales/toy.yaml").read_text())
+    content[STUDY] |= {
+        "compute": COMPUTE.model_dump(),
+        "evaluate": {"decoding": DECODING.model_dump(), "resamples": 50, "limit": 5},
+        "uat": UAT.model_dump(),
+        "hotflip": HOTFLIP.model_dump(),
+    }
+    files.write_text(path / "scales/standin.yaml", yaml.safe_dump(content))
+    data = path / paths.corpus(STUDY) / "data"
+    write_corpus(data)
+    for number, folder in enumerate(paths.checkpoints(STUDY, seed).values()):
+        checkpoints.save(model(number), data, path / folder)
+    return path
+
+
+def run_stage(stage: str, path: Path, seed: int) -> subprocess.CompletedProcess:
+    """Run a stage in a workspace as DVC runs it."""
+    command = [sys.executable, "-m", f"stages.{stage}", "--study", STUDY, "--scale", "standin", "--seed", str(seed)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    return subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True, check=False)

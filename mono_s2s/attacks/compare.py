@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mono_s2s.attacks import hotflip, report, uat
-from mono_s2s.attacks.space import space
+from mono_s2s.attacks.space import Space, space
 from mono_s2s.corpus.reading import Encoding, Example
 from mono_s2s.evaluation import generation
 from mono_s2s.evaluation.outcome import Outcome, full_precision, measure
@@ -62,28 +62,9 @@ def under_hotflip(
             details = [{"flips": len(record.flips), "changes": record.changes()} for record in made]
             rows += report.rows(outcomes[condition], examples, name, condition, details)
 
-        def loss_after(steps: int, made: list[hotflip.Record], model=model, allowed=allowed) -> float:
-            nats, tokens = losses.nll(
-                model,
-                hotflip.perturbed(examples, made, allowed, steps),
-                [example.reference_ids[0] for example in examples],
-                encoding,
-                full_precision(compute),
-                decoding.batch_size,
-            )
-            return float(nats.sum() / tokens.sum())
-
         spent = {key: (result.forward, result.backward) for key, result in searched.items()}
         entries[name] = report.attacked(outcomes, spent, config.success) | {
-            "curve": [
-                {
-                    "flips": steps,
-                    "nll_per_token": loss_after(steps, records["attack"]),
-                    "random_nll_per_token": loss_after(steps, records["random"]),
-                    "random_search_nll_per_token": loss_after(steps, records["random_search"]),
-                }
-                for steps in range(config.flips + 1)
-            ],
+            "curve": _curve(model, examples, allowed, records, outcomes, config, decoding, compute),
             "effective_flips": {
                 condition: sum(len(record.flips) for record in made) / len(made)
                 for condition, made in records.items()
@@ -103,6 +84,42 @@ def under_hotflip(
         "the same for all models; nothing is searched",
     }
     return {"attack": attack, "n": len(examples), "models": entries}, rows
+
+
+def _curve(
+    model: torch.nn.Module,
+    examples: Sequence[Example],
+    allowed: Space,
+    records: Mapping[str, list[hotflip.Record]],
+    outcomes: Mapping[str, Outcome],
+    config: Hotflip,
+    decoding: Decoding,
+    compute: Compute,
+) -> list[dict[str, Any]]:
+    """Losses after 0, 1, ... flips: the first is the clean loss, the last that of the condition."""
+
+    def loss(condition: str, steps: int) -> float:
+        if steps in (0, config.flips):
+            return outcomes[condition if steps else "clean"].nll_per_token
+        nats, tokens = losses.nll(
+            model,
+            hotflip.perturbed(examples, records[condition], allowed, steps),
+            [example.reference_ids[0] for example in examples],
+            allowed.encoding,
+            full_precision(compute),
+            decoding.batch_size,
+        )
+        return float(nats.sum() / tokens.sum())
+
+    return [
+        {
+            "flips": steps,
+            "nll_per_token": loss("attack", steps),
+            "random_nll_per_token": loss("random", steps),
+            "random_search_nll_per_token": loss("random_search", steps),
+        }
+        for steps in range(config.flips + 1)
+    ]
 
 
 def under_triggers(
