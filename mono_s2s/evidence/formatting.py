@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 MINUS = "−"
 DASH = "–"
 DAGGER = "†"
+# Room for the largest float with every decimal that may be asked for.
+_WIDE = Context(prec=400)
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -50,17 +52,10 @@ def fixed(value: float, decimals: int, shift: int = 0) -> str:
     """
     if not math.isfinite(value):
         raise ValueError(f"{value} cannot be printed")
-    exact = Decimal(repr(value)).scaleb(shift)
-    # Wide enough for the largest float with every decimal asked for.
-    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN, context=_context())
-    text = f"{abs(rounded):f}"
+    exact = Decimal(repr(value)).scaleb(shift, context=_WIDE)
+    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN, context=_WIDE)
+    text = f"{rounded.copy_abs():f}"
     return f"{MINUS}{text}" if rounded < 0 else text
-
-
-def _context():
-    from decimal import Context
-
-    return Context(prec=400)
 
 
 def spread(mean: float, sd: float, decimals: int, shift: int = 0) -> str:

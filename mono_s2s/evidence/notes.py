@@ -81,7 +81,10 @@ def sentences(summary: Mapping[str, Any], tests: Mapping[str, Any] | None, lead:
         "losses": "Losses (NLL) are nats per target token.",
         "rouge": "ROUGE: F-measure × 100.",
         "spread": "±: standard deviation over seeds (n−1).",
-        "range": f"Brackets: {_percent(summary['confidence'])} t interval over seeds of monotonic minus baseline.",
+        "range": (
+            "Difference: monotonic − baseline, seed by seed; brackets: its "
+            f"{_percent(summary['confidence'])} t interval over seeds."
+        ),
         "examples": "Brackets: 95% percentile bootstrap interval over test examples, which is blind to training.",
         "standard": "Standard: the common starting point, one checkpoint for all seeds.",
         "points": "Lead-1: the document’s first sentence. Other summary: another document’s reference.",
