@@ -22,7 +22,7 @@ from typing import Any
 
 from mono_s2s import files
 
-PACKAGES = ("dvc", "dvclive", "numpy", "rouge-score", "safetensors", "tokenizers", "torch", "transformers")
+PACKAGES = ("datasets", "dvc", "dvclive", "numpy", "rouge-score", "safetensors", "tokenizers", "torch", "transformers")
 
 
 def loaded_code(root: Path) -> dict[str, str]:

@@ -15,11 +15,12 @@ EVIDENCE = ("evidence", "tracking", "params", "statistics")
 # Who may import whom: a package imports from its own floor only itself, and from any floor below.
 FLOORS = (
     ("files", "paths", "progress"),
-    ("scale", "record"),
-    ("params", "compute", "statistics"),
+    ("scale", "record", "seeds"),
+    ("params", "compute", "statistics", "resume"),
     ("corpus",),
     ("models",),
-    ("training", "evaluation", "attacks", "evidence", "tracking"),
+    ("evaluation",),
+    ("training", "attacks", "evidence", "tracking"),
     ("cli", "cluster"),
 )
 
@@ -31,7 +32,7 @@ def stages():
                 yield pytest.param(graph, stage, id=name)
 
 
-@pytest.mark.parametrize(("graph", "stage"), stages())
+@pytest.mark.parametrize(("graph", "stage"), list(stages()))
 def test_declared_code_is_what_the_stage_imports(graph, stage):
     module = re.match(r"python -m stages\.(\w+)", stage["cmd"])[1]
     declared = {item for item in stage["deps"] if item.endswith(".py")}

@@ -9,6 +9,7 @@ import pytest
 from clones import SEEDS, STUDY, Clone
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.xdist_group("graph")]
+LOSSES = ("nll_per_token", "hotflip_delta_nll", "uat_delta_nll")
 LIGHT = {f"check@{STUDY}", "headline"}
 
 
@@ -68,9 +69,10 @@ def test_show_compares_under_one_set_of_columns(clone):
     rows = list(csv.DictReader(clone.run("dvc exp show --csv").splitlines()))
     by_name = {row["Experiment"]: row for row in rows}
     for arm in ("baseline", "monotonic"):
-        for metric in ("rougeL", "nll_per_token", "hotflip_delta_nll", "uat_delta_nll"):
-            column = f"{arm}.{metric}"
-            assert by_name["first"][column] not in ("", by_name["second"][column])
+        for name in ("first", "second"):
+            assert all(by_name[name][f"{arm}.{metric}"] for metric in ("rougeL", *LOSSES))
+        for metric in LOSSES:
+            assert by_name["first"][f"{arm}.{metric}"] != by_name["second"][f"{arm}.{metric}"]
     assert by_name["first"]["seed"] == "1337"
     assert by_name["second"]["seed"] == "2024"
     assert by_name["first"]["scale"] == "toy"
