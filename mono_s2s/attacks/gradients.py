@@ -14,6 +14,9 @@ from mono_s2s.scale import Compute
 
 # Entries of a (positions, allowed tokens) table that are held at once: 256 MiB in fp32.
 TABLE = 2**26
+# Inputs in one pass without gradients on a CPU, whatever a caller asks for: with more, activations leave the cache
+# (benchmarks/attacks.py).
+CPU_ROWS = 32
 # Relative. The same input in batches of two sizes differs by rounding; that is no rise.
 ROUNDING = 1e-6
 
@@ -31,8 +34,13 @@ def exact(
     compute: Compute,
     batch_size: int,
 ) -> torch.Tensor:
-    """(n,) fp32 on the CPU: the loss of each target given its input, in nats; batches in the given order."""
+    """(n,) fp32 on the CPU: the loss of each target given its input, in nats; batches in the given order.
+
+    `batch_size` is a bound: a CPU takes at most CPU_ROWS at a time.
+    """
     found = []
+    if model.device.type == "cpu":
+        batch_size = min(batch_size, CPU_ROWS)
     with torch.no_grad(), autocast(compute):
         for start in range(0, len(inputs), batch_size):
             some = slice(start, start + batch_size)

@@ -100,13 +100,16 @@ class _Search:
     def split_nll(self, trigger: list[int]) -> float:
         """Token-weighted loss on the whole split, in batches of like length."""
         rows = range(len(self.examples))
+        bound = (
+            gradients.CPU_ROWS if self.model.device.type == "cpu" else self.config.batch_size * self.config.candidates
+        )
         nats, tokens = losses.nll(
             self.model,
             self._packed(trigger, rows),
             [example.reference_ids[0] for example in self.examples],
             self.space.encoding,
             self.compute,
-            self.config.batch_size * self.config.candidates,
+            bound,
         )
         self.forward += len(self.examples)
         return float(nats.sum() / tokens.sum())
