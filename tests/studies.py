@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 from mono_s2s import files, paths, scale
-from mono_s2s.evidence import collection, examples, filing, metadata, specs
+from mono_s2s.evidence import aggregation, collection, examples, filing, index, metadata, provenance, specs, tables
 from mono_s2s.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -384,8 +388,8 @@ def section(root):
 
 def collect(root, seed):
     """What stage collect does, without a process."""
-    tables = specs.tables_using(specs.load(root), STUDY, seed, SEEDS)
-    filing.file_run(STUDY, seed, section(root), load_params(root).seeds, tables, root)
+    using = specs.tables_using(specs.load(root), STUDY, seed, SEEDS)
+    filing.file_run(STUDY, seed, section(root), load_params(root).seeds, using, root)
 
 
 def _hashed(root, names):
@@ -455,3 +459,48 @@ def change(path, edit):
     content = json.loads(path.read_text())
     edit(content)
     path.write_text(files.to_json(content))
+
+
+def run(root, command, ok=True):
+    """Output of a command typed in `root`; errors and all."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC")}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    done = subprocess.run(
+        [sys.executable, *command.split()], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def refused(root, command):
+    """The one line with which a command ends on bad input."""
+    lines = run(root, command, ok=False).splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def snapshot(folder):
+    """Content of every file below `folder`."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory):
+    """Five runs filed, locked, aggregated, rendered and traced. Never to be changed: copy it."""
+    root = finished(tmp_path_factory.mktemp("evidence") / "study")
+    selected = load_params(root)
+    aggregation.aggregate(STUDY, selected, root)
+    tables.write_all(specs.load(root), selected.seeds, root)
+    paper_lock(root)
+    provenance.write(selected, [spec.id for spec in specs.load(root)], root)
+    index.write(selected, root)
+    return root
+
+
+@pytest.fixture
+def study(finished_study, tmp_path, monkeypatch):
+    """A copy of it, which is also the current folder."""
+    root = tmp_path / "study"
+    shutil.copytree(finished_study, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return root

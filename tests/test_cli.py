@@ -1,0 +1,96 @@
+"""The command `mono`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mono_s2s.cli import app
+
+
+def mono(*arguments, ok=True):
+    done = CliRunner().invoke(app, list(arguments))
+    assert (done.exit_code == 0) is ok, done.output
+    return done.output
+
+
+def test_every_command_says_what_it_does_with_an_example():
+    assert app.registered_commands
+    for command in app.registered_commands:
+        assert "Example: mono " in command.callback.__doc__
+        assert mono(command.callback.__name__, "--help")
+
+
+def test_good_parameters_are_listed(study):
+    lines = mono("check").splitlines()
+    assert lines[0] == "params.yaml: well-formed"
+    assert "scales/demo.yaml: well-formed" in lines
+    assert len(lines) == 1 + len(list(Path("scales").glob("*.yaml")))
+    assert all(entry["error"] is None for entry in json.loads(mono("check", "--json")))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        (
+            "params.yaml",
+            "seed: 42",
+            "seed: many",
+            "error: params.yaml: seed: Input should be a valid integer, not 'many'",
+        ),
+        ("params.yaml", "scale: demo", "scale: huge", "error: params.yaml: scale: there is no scales/huge.yaml"),
+        (
+            "params.yaml",
+            "- evaluate.rougeL",
+            "- rouge",
+            "error: params.yaml: statistics.families.primary.0: 'rouge' is",
+        ),
+        ("params.yaml", "- 1337", "- 42", "error: params.yaml: the file: seeds holds one seed twice"),
+        (
+            "scales/demo.yaml",
+            "flips: 5",
+            "flips: 0",
+            "error: scales/demo.yaml: t5_experiments.hotflip.flips: Input shou",
+        ),
+        (
+            "scales/demo.yaml",
+            "flips:",
+            "flops:",
+            "error: scales/demo.yaml: t5_experiments.hotflip.flips: Field required",
+        ),
+    ],
+)
+def test_bad_parameters_are_named_and_fail(study, path, old, new, message):
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new, 1))
+    lines = mono("check", ok=False).splitlines()
+    assert [line for line in lines if line.startswith("error: ")] == [line for line in lines if message in line]
+    # The others are still looked at.
+    assert len(lines) == 1 + len(list(Path("scales").glob("*.yaml")))
+    found = json.loads(mono("check", "--json", ok=False))
+    assert [entry["file"] for entry in found if entry["error"]] == [path]
+
+
+def test_tables_show_what_is_printed(study):
+    text = mono("tables", "5")
+    table = json.loads(Path("paper_evidence/table_5_hotflip_attacks.json").read_text())
+    for row in table["rows"]:
+        for cell in row["cells"]:
+            assert cell["text"] in text
+    assert "Robustness to HotFlip" in text
+    assert "Robustness to universal" not in text
+
+
+def test_tables_as_json(study):
+    found = json.loads(mono("tables", "--json"))
+    assert [table["id"].split("_")[1] for table in found] == list("123456")
+    assert len(json.loads(mono("tables", "1", "4", "--json"))) == 2
+
+
+def test_tables_that_are_not_there(study):
+    assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6\n"
+    shutil.rmtree("paper_evidence")
+    assert mono("tables", ok=False).startswith("error: paper_evidence: no table_*.json here: run `dvc repro`")
