@@ -7,23 +7,17 @@ digest. Two slots take turns: a state that was torn by a kill or a full disk lea
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
 
-from mono_s2s import files, record
+from mono_s2s import files
 from mono_s2s.files import BadInput
 
 SLOTS = ("a", "b")
-
-
-def key(params: Mapping[str, Any], inputs: Sequence[Path], root: Path = Path()) -> str:
-    """What a state must be keyed by: the first-party code that is loaded, parameters, the inputs' content."""
-    told = {item.as_posix(): files.md5(root / item) for item in inputs}
-    return files.digest({"code": record.loaded_code(root), "params": dict(params), "inputs": told})
 
 
 def save(folder: Path, step: int, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:

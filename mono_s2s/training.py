@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from mono_s2s import progress, resume, seeds
+from mono_s2s import files, progress, record, resume, seeds
 from mono_s2s.compute import autocast
 from mono_s2s.corpus.reading import Encoding, Pair
 from mono_s2s.files import BadInput
@@ -106,6 +106,12 @@ def groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         bias = parameter.ndim < 2 or name.endswith("bias") or "relative_attention_bias" in name
         (free if bias or monotone.is_free(name) else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def state_key(params: Mapping[str, Any], inputs: Sequence[Path], root: Path = Path()) -> str:
+    """What a run's states are keyed by: the first-party code that is loaded, parameters, the inputs' content."""
+    told = {item.as_posix(): files.md5(root / item) for item in inputs}
+    return files.digest({"code": record.loaded_code(root), "params": dict(params), "inputs": told})
 
 
 def train(

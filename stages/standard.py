@@ -58,7 +58,7 @@ def main() -> None:
     ):
         device = compute.prepare(study.compute)
         encoding = reading.read_encoding(data)
-        state = paths.scratch(options.study, "all", "standard", resume.key(params, inputs))
+        state = paths.scratch(options.study, "all", "standard", training.state_key(params, inputs))
         history = None
         if study.standard.kind == "scratch":
             model, history = scratch(study, encoding, data, device, state)

@@ -42,7 +42,7 @@ def main() -> None:
     ):
         device = compute.prepare(study.compute)
         encoding = reading.read_encoding(data)
-        state = paths.scratch(options.study, options.seed, options.arm, resume.key(params, inputs))
+        state = paths.scratch(options.study, options.seed, options.arm, training.state_key(params, inputs))
         model = checkpoints.trainable(start, device, settings.dropout)
         t5.fit(model, encoding)
         if options.arm == "monotonic":

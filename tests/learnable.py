@@ -67,10 +67,19 @@ def digest(model: torch.nn.Module) -> str:
     return hashlib.sha256(safetensors.torch.save(dict(model.named_parameters()))).hexdigest()
 
 
-def run(folder: Path, *, arm: str = "monotonic", seed: int = 5, examples: int = 60, changes=None, **options):
+def run(
+    folder: Path,
+    *,
+    arm: str = "monotonic",
+    seed: int = 5,
+    examples: int = 60,
+    changes=None,
+    compute_as=standin.COMPUTE,
+    **options,
+):
     """Train one arm; its outcome and its model."""
     settings = SETTINGS.model_copy(update=changes or {})
-    compute.prepare(standin.COMPUTE)
+    compute.prepare(compute_as)
     known = encoding(folder / "data")
     model = t5.build(SCRATCH.model_copy(update={"optimization": settings}), known)
     if arm == "monotonic":
@@ -80,7 +89,7 @@ def run(folder: Path, *, arm: str = "monotonic", seed: int = 5, examples: int = 
         pairs(examples),
         pairs(16, seed=1),
         settings=settings,
-        compute=standin.COMPUTE,
+        compute=compute_as,
         encoding=known,
         seed=seed,
         title=arm,

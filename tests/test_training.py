@@ -217,6 +217,35 @@ def test_gradient_checkpointing_computes_twice_and_changes_no_result(arm, tmp_pa
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=name)
 
 
+def test_bf16_passes_leave_fp32_weights_that_small_steps_still_move(tmp_path):
+    """Pure bf16 weights would swallow such steps: V is about -4, where bf16 numbers lie 0.03 apart."""
+    coarse = standin.COMPUTE.model_copy(update={"precision": "bf16"})
+    changes = {"learning_rate": 1e-5, "epochs": 1, "weight_decay": 0.0}
+    outcome, model = learnable.run(tmp_path, changes=changes, compute_as=coarse)
+    exact, _ = learnable.run(tmp_path, changes=changes)
+    start = t5.build(learnable.SCRATCH, learnable.encoding(tmp_path / "data"))
+    monotone.constrain(start, learnable.NONNEG)
+    for (name, before), (_, after) in zip(start.named_parameters(), model.named_parameters(), strict=True):
+        assert after.dtype == torch.float32, name
+        if monotone.is_free(name):
+            assert (after != before).float().mean() > 0.5, name
+            assert torch.equal(after.bfloat16(), before.bfloat16()) or (after - before).abs().max() < 1e-4
+    assert outcome.initial["validation_nll_per_token"] != exact.initial["validation_nll_per_token"]
+    assert outcome.initial["validation_nll_per_token"] == pytest.approx(
+        exact.initial["validation_nll_per_token"], rel=0.02
+    )
+
+
+def test_a_state_is_keyed_by_parameters_and_inputs(tmp_path):
+    (tmp_path / "data").write_text("one")
+
+    first = training.state_key({"rate": 1}, [tmp_path / "data"], ROOT)
+    assert training.state_key({"rate": 1}, [tmp_path / "data"], ROOT) == first
+    assert training.state_key({"rate": 2}, [tmp_path / "data"], ROOT) != first
+    (tmp_path / "data").write_text("two")
+    assert training.state_key({"rate": 1}, [tmp_path / "data"], ROOT) != first
+
+
 def test_a_loss_that_is_not_finite_names_the_step(tmp_path):
     with pytest.raises(BadInput, match=r"^baseline: step [2-9]\d? of 24: (loss|gradient norm) is (nan|inf)") as caught:
         learnable.run(tmp_path, arm="baseline", changes={"learning_rate": 1e30, "warmup_ratio": 0.0})
