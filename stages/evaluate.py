@@ -62,7 +62,8 @@ def main() -> None:
                 "checkpoints": {name: checkpoints.digest(checkpoint) for name, checkpoint in models.items()},
                 "decoding": generation.settings(settings.decoding),
                 "rouge": rouge.SETTINGS
-                | {"resamples": settings.resamples, "confidence": intervals.CONFIDENCE, "limit": settings.limit},
+                | {"interval": intervals.METHOD, "confidence": intervals.CONFIDENCE, "resamples": settings.resamples}
+                | {"limit": settings.limit},
                 "datasets": datasets,
             },
         )

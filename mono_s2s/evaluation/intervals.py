@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 CONFIDENCE = 0.95
+METHOD = "percentile bootstrap of the mean over examples; draws from the run's seed and the data set's name"
 
 
 def means(values: np.ndarray, resamples: int, random: np.random.Generator) -> list[dict[str, float]]:
