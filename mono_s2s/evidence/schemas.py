@@ -71,6 +71,7 @@ class Budget(Part):
     steps: Count
     batch_size: Count
     accumulation: Count
+    # What went through the model in all epochs together; padding is not counted.
     examples: Count
     input_tokens: Count
     target_tokens: Count
