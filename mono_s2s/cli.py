@@ -76,8 +76,11 @@ def _show(table: dict[str, Any], console: Any) -> None:
 
     shown = Table(title=Text(table["caption"]), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(Text(table["row_header"]))
-    for column in table["columns"]:
-        title = f"{column['span']}\n{column['title']}" if column["span"] else column["title"]
+    spans = [column["span"] or "" for column in table["columns"]]
+    for place, column in enumerate(table["columns"]):
+        # The common title of neighbouring columns stands over the first of them.
+        over = "" if place and spans[place - 1] == spans[place] else spans[place]
+        title = f"{over}\n{column['title']}" if any(spans) else column["title"]
         shown.add_column(Text(title), justify="right", vertical="bottom")
     block = None
     for row in table["rows"]:

@@ -123,7 +123,7 @@ def training(seed, arm):
         "input_tokens": 40000,
         "target_tokens": 9000,
         "learning_rate": 0.003,
-        "schedule": "linear",
+        "schedule": "linear warm-up, then linear decay to 0",
         "warmup_ratio": 0.1,
         "weight_decay": 0.01,
         "max_gradient_norm": 1.0,
@@ -396,6 +396,14 @@ def _hashed(root, names):
     return [{"path": str(name), "hash": "md5", "md5": files.md5(root / name)} for name in names]
 
 
+def to_yaml(content):
+    return yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+
+
+def from_yaml(path):
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def lock(root, seeds=SEEDS):
     """stages/dvc.lock as DVC would have written it from the records, and from collect's files."""
     stages = {
@@ -423,7 +431,7 @@ def lock(root, seeds=SEEDS):
             "params": {"scales/demo.yaml": {STUDY: section(root)}},
             "outs": _hashed(root, [filed / name for name in (*collection.COPIED, *collection.DERIVED)]),
         }
-    files.write_text(root / "stages/dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    files.write_text(root / "stages/dvc.lock", to_yaml({"schema": "2.0", "stages": stages}))
 
 
 def paper_lock(root):
@@ -431,7 +439,7 @@ def paper_lock(root):
     outs = [paths.aggregated(STUDY) / name for name in ("all_seeds_summary.json", "statistical_tests.json")]
     stage = {"cmd": f"python -m stages.aggregate --study {STUDY}", "outs": _hashed(root, outs)}
     content = {"schema": "2.0", "stages": {f"aggregate@{STUDY}": stage}}
-    files.write_text(root / "paper_evidence/dvc.lock", yaml.safe_dump(content))
+    files.write_text(root / "paper_evidence/dvc.lock", to_yaml(content))
 
 
 def lay_out(root):

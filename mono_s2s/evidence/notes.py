@@ -32,8 +32,9 @@ def budget(found: Mapping[str, Any], constraint: Mapping[str, Any]) -> str:
         for key in found["differing"]
     ]
     what = (
-        f"{own['epochs']} epochs, {own['steps']} updates of {own['batch_size'] * own['accumulation']} examples, "
-        f"learning rate {_plain(own['learning_rate'])}, {own['schedule']} schedule"
+        f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}, {own['steps']} updates of "
+        f"{own['batch_size'] * own['accumulation']} examples, learning rate {_plain(own['learning_rate'])}, "
+        f"{own['schedule']}"
     )
     first = (
         f"Baseline and monotonic had the same budget ({what})"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import studies
-import yaml
 
 from mono_s2s import files, params, paths
 from mono_s2s.evidence import integrity
@@ -35,24 +34,25 @@ def append(path, text):
 
 
 def edit_lock(edit):
-    content = yaml.safe_load(LOCK.read_text())
+    content = studies.from_yaml(LOCK)
     edit(content["stages"])
-    LOCK.write_text(yaml.safe_dump(content))
+    LOCK.write_text(studies.to_yaml(content))
 
 
-def commit(seed=None):
+def commit():
     """`dvc commit -f`: the lock takes whatever lies there now."""
-    content = yaml.safe_load(LOCK.read_text())
+    content = studies.from_yaml(LOCK)
+    parameters = {path: studies.from_yaml(Path(path)) for path in ("params.yaml", "scales/demo.yaml")}
     for stage in content["stages"].values():
         for item in (*stage.get("deps", ()), *stage.get("outs", ())):
             item["md5"] = files.md5(Path(item["path"]))
         for path, keys in stage.get("params", {}).items():
             for key in keys:
-                node = yaml.safe_load(Path(path).read_text())
+                node = parameters[path]
                 for step in key.split("."):
                     node = node[step]
                 keys[key] = node
-    LOCK.write_text(yaml.safe_dump(content))
+    LOCK.write_text(studies.to_yaml(content))
 
 
 def refile(seed, edit):
@@ -373,7 +373,7 @@ def test_a_copied_seed_folder_that_dvc_was_told_to_believe(study):
     )
 
 
-def copied_run(run, renamed=True):
+def copied_run(run):
     """Make seed 1337 a copy of seed 42 in everything, its own number written into every file."""
     source, text = Path("runs/t5_experiments/seed_42"), {}
     for path in sorted(source.rglob("*")):
