@@ -33,9 +33,12 @@ class Clone:
         return text
 
     def stages_run(self, text: str) -> list[str]:
-        """Names of the stages whose command was executed, without file and without the gate `paper`."""
+        """Names of the stages whose command was executed, without file, the gate `paper` and the judge `aggregate`.
+
+        Those two run every time.
+        """
         names = re.findall(r"^Running stage '(?:[\w/]+\.yaml:)?([\w@.-]+)'", text, re.MULTILINE)
-        return [name for name in names if name != "paper"]
+        return [name for name in names if name.split("@")[0] not in ("paper", "aggregate")]
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old`, which must be there, in a file."""
