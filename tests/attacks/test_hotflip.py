@@ -164,6 +164,22 @@ def test_after_a_step_in_vain_the_next_candidates_are_tried(model, examples, all
     assert chosen(len(wanted) - 2, 9) == wanted[-2:]
 
 
+def test_a_committed_flip_starts_a_new_ranking(model, examples, allowed, result):
+    """The second step is what a first step on the flipped document would be, but for the flipped position."""
+    compared = 0
+    for example, record in zip(examples, result.records, strict=True):
+        if [flip.step for flip in record.flips[:2]] != [1, 2]:
+            continue
+        document = tuple(hotflip.perturbed([example], [record], allowed, 1)[0][2:-1])
+        fresh = attack(model, [dataclasses.replace(example, document_ids=document)], allowed, flips=1)
+        if record.flips[0].position in {place for place, _ in fresh.candidates[0]}:
+            continue
+        again, second = fresh.records[0].flips[0], record.flips[1]
+        assert (again.position, again.new) == (second.position, second.new)
+        compared += 1
+    assert compared >= 3
+
+
 def test_short_documents_are_flipped_as_far_as_they_go(model, examples, allowed):
     short = [
         dataclasses.replace(examples[0], example_id="one", document_ids=(10,)),

@@ -39,6 +39,13 @@ def test_lsum_sees_sentences():
     assert plain["rougeLsum"].fmeasure == plain["rougeL"].fmeasure
 
 
+def test_lsum_splits_predictions_too():
+    """One sentence of the reference is found in pieces, in two sentences of the prediction that stand the other way."""
+    (row,) = rouge.score(["Cat dog. Ant bee."], [("Ant bee cat dog.",)])
+    assert row[2] == pytest.approx(0.5)
+    assert row[3] == pytest.approx(1.0)
+
+
 def test_line_ends_and_full_stops_split_alike():
     as_lines, as_text = "Anna sold the boat.\nBen saw a house.", "Anna sold the boat. Ben saw a house."
     scores = rouge.score([as_lines, as_text, as_lines], [(as_text,), (as_lines,), (as_lines,)])
