@@ -388,8 +388,7 @@ def section(root):
 
 def collect(root, seed):
     """What stage collect does, without a process."""
-    using = specs.tables_using(specs.load(root), STUDY, seed, SEEDS)
-    filing.file_run(STUDY, seed, section(root), load_params(root).seeds, using, root)
+    filing.file_run(STUDY, seed, section(root), load_params(root).seeds, root)
 
 
 def _hashed(root, names):

@@ -32,7 +32,6 @@ def describe(
     records: Mapping[str, metadata.Record],
     section: Mapping[str, Any],
     seeds: Sequence[int],
-    tables: Sequence[str],
 ) -> dict[str, Any]:
     """The content of metadata.json.
 
@@ -41,7 +40,6 @@ def describe(
         records: its stages' records, by name.
         section: the study's section of the scale file.
         seeds: the paper's seeds, the leading one first.
-        tables: ids of the paper's tables that draw on this run, were it one of the paper's.
 
     Raises:
         BadInput: a stage ran with other parameters than `section`.
@@ -49,7 +47,6 @@ def describe(
     own = metadata.own(records)
     started, ended = metadata.span(own)
     first = min(own, key=lambda record: record.started)
-    used = run.seed in seeds
     return {
         "schema_version": 1,
         "experiment_id": metadata.experiment_id(run.study, run.data.scale, run.seed, started),
@@ -76,8 +73,8 @@ def describe(
         "verification": {
             "all_stages_completed": True,
             "results_validated": True,
-            "used_in_paper": used,
-            "paper_tables": list(tables) if used else [],
+            "used_in_paper": run.seed in seeds,
+            "paper_tables": metadata.paper_tables(run.study, run.seed, seeds),
         },
         "git": first.git.model_dump(),
         "versions": first.versions,
@@ -90,7 +87,6 @@ def file_run(
     seed: int,
     section: Mapping[str, Any],
     seeds: Sequence[int],
-    tables: Sequence[str],
     root: Path = Path(),
 ) -> None:
     """Check what the heavy stages of a run left under runs/ and file it under experiment_results/.
@@ -104,9 +100,7 @@ def file_run(
     collection.check_examples(run)
     curves = collection.curves(run, {arm: root / paths.seed(study, seed) / arm / "curves.csv" for arm in ARMS})
     target = root / paths.results(study, seed)
-    described = schemas.validate(
-        describe(run, records, section, seeds, tables), metadata.Metadata, target / "metadata.json"
-    )
+    described = schemas.validate(describe(run, records, section, seeds), metadata.Metadata, target / "metadata.json")
     final = collection.final(run)
     schemas.validate(final, schemas.Final, target / "final_results.json")
     for name, path in where.items():

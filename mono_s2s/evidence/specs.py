@@ -169,10 +169,3 @@ def load(root: Path = Path()) -> list[Spec]:
     if not found:
         raise BadInput(f"{SPECS}: no table_*.yaml: nothing to render")
     return [found[number] for number in sorted(found)]
-
-
-def tables_using(specs: list[Spec], study: str, seed: int, seeds: list[int]) -> list[str]:
-    """Ids of the tables that draw on one run of the paper."""
-    return [
-        spec.id for spec in specs if spec.study == study and seed in seeds and (spec.seeds == "all" or seed == seeds[0])
-    ]

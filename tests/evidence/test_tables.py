@@ -11,7 +11,7 @@ import studies
 import yaml
 
 from mono_s2s import files, params
-from mono_s2s.evidence import schemas, specs, tables
+from mono_s2s.evidence import metadata, schemas, specs, tables
 from mono_s2s.files import BadInput
 
 FOLDER = Path("paper_evidence")
@@ -245,8 +245,9 @@ def test_spans_of_columns():
     assert tables.spans(columns) == [(None, 2, 2), ("A", 3, 4), ("B", 5, 5)]
 
 
-def test_tables_that_draw_on_a_run(study):
-    found = specs.load()
-    assert specs.tables_using(found, studies.STUDY, 42, studies.SEEDS) == NAMES
-    assert specs.tables_using(found, studies.STUDY, 1337, studies.SEEDS) == NAMES[2:]
-    assert specs.tables_using(found, studies.STUDY, 777, studies.SEEDS) == []
+def test_metadata_names_the_tables_that_draw_on_a_run(study):
+    found = {spec.id: spec.seeds for spec in specs.load()}
+    assert metadata.PAPER_TABLES[studies.STUDY] == found
+    assert metadata.paper_tables(studies.STUDY, 42, studies.SEEDS) == NAMES
+    assert metadata.paper_tables(studies.STUDY, 1337, studies.SEEDS) == NAMES[2:]
+    assert metadata.paper_tables(studies.STUDY, 777, studies.SEEDS) == []

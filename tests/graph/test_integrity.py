@@ -39,6 +39,13 @@ def edited_result(clone: Clone) -> tuple[str, str]:  # T6
 def committed_over_edited_code(clone: Clone) -> tuple[str, str]:  # T7
     clone.append(CODE, "\n# an edit\n")
     clone.run("dvc commit -f")
+    # DVC now believes that nothing is to be done; the gate of the bare `dvc repro` does not.
+    return "dvc repro", CODE
+
+
+def committed_runs_over_edited_code(clone: Clone) -> tuple[str, str]:
+    clone.append(CODE, "\n# an edit\n")
+    clone.run("dvc commit -f -R stages")
     return "dvc repro paper_evidence/dvc.yaml", CODE
 
 
@@ -51,9 +58,8 @@ def poisoned_run_cache(clone: Clone) -> tuple[str, str]:  # T7b
 def other_learning_rate(clone: Clone) -> tuple[str, str]:  # T8
     rate = "learning_rate: 0.003"
     text = (clone.path / "scales/toy.yaml").read_text()
-    clone.edit(
-        "scales/toy.yaml", text[text.index("  train:") :], text[text.index("  train:") :].replace(rate, rate + "1")
-    )
+    section = text[text.index("\n  train:") :]
+    clone.edit("scales/toy.yaml", section, section.replace(rate, rate + "1"))
     clone.run(f"dvc repro stages/dvc.yaml:collect@{STUDY}-2024")
     clone.run("git checkout -q scales/toy.yaml")
     return FORCED, "2024"
@@ -86,6 +92,7 @@ ATTEMPTS = (
     edited_data,
     edited_result,
     committed_over_edited_code,
+    committed_runs_over_edited_code,
     poisoned_run_cache,
     other_learning_rate,
     undeclared_import,
@@ -133,8 +140,10 @@ def test_plain_repro_repairs_an_edited_result_by_the_light_stage_alone(clone):  
 def test_forcing_the_arms_heals_a_poisoned_run_cache(clone):  # T7c
     tables = clone.tables()
     command, _ = poisoned_run_cache(clone)
+    # Both attacks share the edited module.
     for seed in SEEDS:
-        clone.run(f"dvc repro -f -s stages/dvc.yaml:hotflip@{STUDY}-{seed}")
+        for stage in ("uat", "hotflip"):
+            clone.run(f"dvc repro -f -s stages/dvc.yaml:{stage}@{STUDY}-{seed}")
     clone.run(command)
     assert clone.tables() == tables
 

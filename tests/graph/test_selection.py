@@ -77,7 +77,7 @@ def test_show_compares_under_one_set_of_columns(clone):
     assert by_name["second"]["seed"] == "2024"
     assert by_name["first"]["scale"] == "toy"
     assert "seed" in clone.run("dvc params diff HEAD first")
-    assert "baseline.rougeL" in clone.run("dvc metrics diff HEAD first")
+    assert "baseline.nll_per_token" in clone.run("dvc metrics diff HEAD first")
     plots = json.loads(clone.run("dvc plots diff HEAD first --json"))
     assert {point["rev"] for group in plots["data"]["training loss"] for point in group["datapoints"]["HEAD"]} == {
         "HEAD"
