@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mono_s2s import compute, files, paths, record, scale, seeds
-from mono_s2s.attacks import compare, report
+from mono_s2s.attacks import comparing_hotflip, report
 from mono_s2s.corpus import reading
 from mono_s2s.models import checkpoints
 from stages import command
@@ -38,7 +38,7 @@ def main() -> None:
         examples = reading.read_split(data, "attack_evaluation")
         attack_seed = seeds.attack_seed(options.seed)
         loaded = {name: checkpoints.load(checkpoint, device) for name, checkpoint in models.items()}
-        found, rows = compare.under_hotflip(
+        found, rows = comparing_hotflip.under_hotflip(
             loaded, examples, study.hotflip, study.evaluate.decoding, encoding, study.compute, attack_seed
         )
         files.write_csv(outputs[1], report.HOTFLIP_COLUMNS, rows)

@@ -4,7 +4,7 @@ import pytest
 import standin
 
 from mono_s2s import files
-from mono_s2s.attacks import compare, report
+from mono_s2s.attacks import comparing_hotflip, comparing_uat, report
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
 
@@ -20,12 +20,14 @@ def models():
 
 @pytest.fixture(scope="module")
 def flipped(models, examples, encoding):
-    return compare.under_hotflip(models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3)
+    return comparing_hotflip.under_hotflip(
+        models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
+    )
 
 
 @pytest.fixture(scope="module")
 def triggered(models, optimization, examples, encoding):
-    return compare.under_triggers(
+    return comparing_uat.under_triggers(
         models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
 
@@ -156,11 +158,11 @@ def test_results_keep_to_the_schema(attack, kind, columns, request, tmp_path):
 
 
 def test_the_same_twice_to_the_byte(models, optimization, examples, encoding, flipped, triggered):
-    again = compare.under_hotflip(
+    again = comparing_hotflip.under_hotflip(
         models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
     assert files.to_json(again) == files.to_json(flipped)
-    again = compare.under_triggers(
+    again = comparing_uat.under_triggers(
         models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
     assert files.to_json(again) == files.to_json(triggered)
@@ -168,14 +170,14 @@ def test_the_same_twice_to_the_byte(models, optimization, examples, encoding, fl
 
 def test_a_model_that_hears_nothing_takes_no_damage(optimization, examples, encoding):
     models = {"baseline": standin.deaf()}
-    content, _ = compare.under_hotflip(
+    content, _ = comparing_hotflip.under_hotflip(
         models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
     for damage in content["models"]["baseline"]["damage"].values():
         assert damage["delta_nll_per_token"] == damage["delta_rougeL"] == 0
     assert content["models"]["baseline"]["effective_flips"] == {"attack": 0, "random": 3, "random_search": 0}
     with pytest.raises(BadInput, match="the trigger for baseline is not learned"):
-        compare.under_triggers(
+        comparing_uat.under_triggers(
             models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
         )
 
@@ -183,13 +185,13 @@ def test_a_model_that_hears_nothing_takes_no_damage(optimization, examples, enco
 def test_a_planted_token_is_damage_that_no_control_does(examples, optimization, encoding):
     models = {"baseline": standin.planted(9)}
     cleaned, learned_on = standin.without(examples, 9), standin.without(optimization, 9)
-    content, _ = compare.under_hotflip(
+    content, _ = comparing_hotflip.under_hotflip(
         models, cleaned, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
     damage = content["models"]["baseline"]["damage"]
     assert damage["attack"]["delta_nll_per_token"] > 5 * max(damage["random"]["delta_nll_per_token"], 0.1)
     assert damage["attack"]["success_relative_nll"][-1]["rate"] == 1
-    content, _ = compare.under_triggers(
+    content, _ = comparing_uat.under_triggers(
         models, learned_on, cleaned, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
     )
     damage = content["models"]["baseline"]["damage"]
@@ -198,6 +200,6 @@ def test_a_planted_token_is_damage_that_no_control_does(examples, optimization, 
 
 def test_splits_that_share_an_example_are_refused(models, examples, encoding):
     with pytest.raises(BadInput, match="is in attack_optimization and attack_evaluation"):
-        compare.under_triggers(
+        comparing_uat.under_triggers(
             models, examples[:2], examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
         )
