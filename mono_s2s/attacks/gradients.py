@@ -20,6 +20,10 @@ CPU_ROWS = 32
 # Relative. The same input in batches of two sizes differs by rounding; that is no rise.
 ROUNDING = 1e-6
 
+# A gradient costs one forward and one backward pass, and a backward pass about two forward passes. A search without
+# gradients gets as many exact losses more for each step.
+GRADIENT_COST = 3
+
 
 def rises(loss: float, standing: float) -> bool:
     """Whether a loss is above the standing one by more than rounding."""

@@ -24,10 +24,6 @@ from mono_s2s.files import BadInput
 from mono_s2s.models import batches
 from mono_s2s.scale import Compute, Hotflip
 
-# A gradient costs one forward and one backward pass, and a backward pass about two forward passes. A search without
-# gradients gets as many exact losses more for each step.
-GRADIENT_COST = 3
-
 
 @dataclass(frozen=True)
 class Flip:
@@ -161,7 +157,7 @@ def run(
         config: flips, candidates, examples a batch.
         compute: precision of the search.
         seed: the attack seed; used by the random search alone.
-        guided: by gradient, or by random draws at the same cost: GRADIENT_COST more candidates a step.
+        guided: by gradient, or by random draws at the same cost: gradients.GRADIENT_COST more candidates a step.
 
     Raises:
         BadInput: no examples.
@@ -170,7 +166,7 @@ def run(
         raise BadInput("hotflip: no examples to attack: the split attack_evaluation is empty")
     encoding = space.encoding
     weight = model.get_input_embeddings().weight.detach().float()
-    count = config.candidates if guided else config.candidates + GRADIENT_COST
+    count = config.candidates if guided else config.candidates + gradients.GRADIENT_COST
     records: list[Record] = [None] * len(examples)  # type: ignore[list-item]
     clean = [space.apply(example.document_ids) for example in examples]
     forward = backward = 0

@@ -17,7 +17,6 @@ import torch
 
 from mono_s2s import progress, seeds
 from mono_s2s.attacks import gradients
-from mono_s2s.attacks.hotflip import GRADIENT_COST
 from mono_s2s.attacks.space import Space
 from mono_s2s.corpus.reading import Example
 from mono_s2s.files import BadInput
@@ -131,7 +130,7 @@ class _Search:
 
     def drawn(self, trigger: list[int], place: int, random: np.random.Generator) -> list[int]:
         """Random other tokens for one position, as many as cost what a gradient and its candidates cost."""
-        count = self.config.candidates + GRADIENT_COST
+        count = self.config.candidates + gradients.GRADIENT_COST
         return [self.space.another_id(trigger[place], random) for _ in range(count)]
 
     def _packed(self, trigger: Sequence[int], rows: Sequence[int]) -> list[list[int]]:
@@ -164,7 +163,7 @@ def learn(
         config: length, sweeps, candidates, batch size, restarts.
         compute: precision of the search.
         seed: the attack seed.
-        guided: by gradient, or by random draws at the same cost: GRADIENT_COST more candidates a position.
+        guided: by gradient, or by random draws at the same cost: gradients.GRADIENT_COST more candidates a position.
 
     Raises:
         BadInput: no examples.
