@@ -355,11 +355,8 @@ def test_a_seed_built_on_another_corpus(study):
 def test_a_copied_seed_folder(study):
     shutil.rmtree(RESULTS / "seed_1337")
     shutil.copytree(RESULTS / "seed_42", RESULTS / "seed_1337")
-    assert (
-        refusal().startswith(
-            "experiment_results/t5_experiments/seed_1337/baseline_training.json: edited after stage collect wrote it"
-        )
-        or "seed_1337" in refusal()
+    assert refusal().startswith(
+        "experiment_results/t5_experiments/seed_1337/baseline_training.json: edited after stage collect wrote it (md5 "
     )
 
 
