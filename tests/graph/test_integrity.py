@@ -6,7 +6,7 @@ import shutil
 import pytest
 from clones import SEEDS, STUDY, Clone
 
-pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.xdist_group("graph")]
+pytestmark = [pytest.mark.graph, pytest.mark.slow]
 CODE = "mono_s2s/attacks/hotflip.py"
 RESULT = f"experiment_results/{STUDY}/seed_2024/hotflip_results.json"
 FORCED = "dvc repro -s paper_evidence/dvc.yaml"

@@ -8,7 +8,7 @@ import time
 import pytest
 from clones import SEEDS, STUDY, Clone
 
-pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.xdist_group("graph")]
+pytestmark = [pytest.mark.graph, pytest.mark.slow]
 LOSSES = ("nll_per_token", "hotflip_delta_nll", "uat_delta_nll")
 LIGHT = {f"check@{STUDY}", "headline"}
 
