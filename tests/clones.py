@@ -33,9 +33,9 @@ class Clone:
         return text
 
     def stages_run(self, text: str) -> list[str]:
-        """Names of the stages whose command was executed, without file and without the gate `paper`."""
+        """Names of the stages whose command was executed, without those that always run: `paper`, `aggregate`."""
         names = re.findall(r"^Running stage '(?:[\w/]+\.yaml:)?([\w@.-]+)'", text, re.MULTILINE)
-        return [name for name in names if name != "paper"]
+        return [name for name in names if name.partition("@")[0] not in ("paper", "aggregate")]
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old`, which must be there, in a file."""

@@ -16,7 +16,6 @@ from pathlib import Path
 
 GRAPHS = ("dvc.yaml", "stages/dvc.yaml", "paper_evidence/dvc.yaml")
 PACKAGES = ("mono_s2s", "stages")
-HEAVY = ("corpus", "standard", "train", "evaluate", "uat", "hotflip")
 
 
 def imported(path: Path) -> set[str]:
@@ -53,15 +52,6 @@ def closure(module: str, root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in seen}
 
 
-def declared(stage: str, root: Path) -> list[str]:
-    """The code that a stage must declare.
-
-    The light stages after `collect` never run heavy code, but `aggregate` judges it: an edit there must wake it up.
-    """
-    names = (stage, *HEAVY, "collect") if stage == "aggregate" else (stage,)
-    return sorted(set().union(*(closure(f"stages.{name}", root) for name in names)))
-
-
 def rewritten(text: str, root: Path) -> str:
     """A dvc.yaml with each stage's *.py dependencies replaced by those that it must declare."""
     blocks = re.split(r"(?m)^(?=  [a-z_]+:$)", text)
@@ -70,12 +60,12 @@ def rewritten(text: str, root: Path) -> str:
 
 def _block(block: str, root: Path) -> str:
     command = re.search(r"^    cmd: python -m stages\.(\w+)", block, re.MULTILINE)
-    if command is None or "always_changed: true" in block:
+    if command is None:
         return block
     lines = [
         line for line in block.splitlines(keepends=True) if not re.match(r"^    - (mono_s2s|stages)/\S+\.py$", line)
     ]
-    code = [f"    - {path}\n" for path in declared(command[1], root)]
+    code = [f"    - {path}\n" for path in sorted(closure(f"stages.{command[1]}", root))]
     if "    deps:\n" not in lines:
         place = next(i for i, line in enumerate(lines) if re.match(r"^    (params|outs|metrics):", line))
         lines.insert(place, "    deps:\n")
