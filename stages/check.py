@@ -7,13 +7,14 @@ good edit makes nothing downstream stale.
 from pathlib import Path
 
 from mono_s2s import files, params, scale
+from mono_s2s.evidence import metrics
 from stages import command
 
 
 def main() -> None:
     """Type both files."""
     chosen = command.arguments(__doc__)
-    params.load_params()
+    metrics.check_families(params.load_params().statistics.families)
     scale.load_scale(chosen.scale)
     files.write_text(Path("runs") / chosen.study / "check.txt", "params.yaml and its scale file are well-formed\n")
 
