@@ -19,10 +19,14 @@ class Clone:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def search_path(self) -> str:
+        """PATH with the environment's commands first, as after activating it."""
+        return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
     def run(self, command: str, *, ok: bool | None = True) -> str:
         """The command's output; `ok` says how it must end (None: either way)."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "GIT_"))}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        environment["PATH"] = self.search_path()
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         done = subprocess.run(
             command, shell=True, cwd=self.path, env=environment, capture_output=True, text=True, check=False
