@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup evidence test show sweep deps lint format lock clean
+.PHONY: help setup evidence test show sweep readme deps lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## What can be typed here
@@ -35,6 +35,9 @@ lint: $(VENV)/.installed-test ## ruff, as the tests do
 format: $(VENV)/.installed-test ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: $(VENV)/.installed ## Put the committed headline into README.md
+	$(BIN)/python tools/readme_table.py
 
 deps: $(VENV)/.installed ## Declare every first-party import of each stage in the dvc.yaml files
 	$(BIN)/python tools/declare_imports.py

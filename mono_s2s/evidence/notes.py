@@ -41,9 +41,12 @@ def budget(found: Mapping[str, Any], constraint: Mapping[str, Any]) -> str:
         if found["equal"]
         else f"The arms' budgets differ in {', '.join(differing)}, the baseline's first"
     )
+    # Decay would pull V towards 0, which makes small weights grow; so it is the one thing that the constraint changes
+    # in the optimization, and readers are told.
+    decay = ", and V takes no weight decay, which the baseline's do" if own["weight_decay"] else ""
     return (
         f"{first}; the monotonic model's {constraint['matrices']} feed-forward matrices "
-        f"({_percent(constraint['share'])} of its parameters) are constrained: {constraint['formula']}."
+        f"({_percent(constraint['share'])} of its parameters) are constrained: {constraint['formula']}{decay}."
     )
 
 
