@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +41,15 @@ class Clone:
         """Names of the stages whose command was executed, without those that always run: `paper`, `aggregate`."""
         names = re.findall(r"^Running stage '(?:[\w/]+\.yaml:)?([\w@.-]+)'", text, re.MULTILINE)
         return [name for name in names if name.partition("@")[0] not in ("paper", "aggregate")]
+
+    def wait_for_queue(self) -> str:
+        """DVC's queue once nothing waits or runs in it; three minutes at most."""
+        for _ in range(90):
+            status = self.run("dvc queue status")
+            if not re.search("Queued|Running", status):
+                return status
+            time.sleep(2)
+        raise AssertionError(f"the queue has not ended:\n{status}")
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old`, which must be there, in a file."""

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import re
-import time
 
 import pytest
 from clones import SEEDS, STUDY, Clone
@@ -87,11 +85,7 @@ def test_show_compares_under_one_set_of_columns(clone):
 def test_queue_runs_two_seeds_at_once(clone):
     clone.run("dvc exp run --queue headline -S 'seed=42,1337,2024'")
     clone.run("dvc queue start -j 2")
-    for _ in range(90):
-        status = clone.run("dvc queue status")
-        if not re.search("Queued|Running", status):
-            break
-        time.sleep(2)
+    status = clone.wait_for_queue()
     assert status.count("Success") == 3, status
     assert clone.stages_run(clone.run("dvc repro")) == []
 

@@ -1,0 +1,114 @@
+"""Every command of the README is typed here, in a finished clone, and does what it says."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from clones import ROOT, STUDY
+
+pytestmark = [pytest.mark.graph, pytest.mark.slow]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DIALOGSUM = ROOT.parent / "shared/data/dialogsum"
+
+
+def commands() -> list[str]:
+    """In the README's order: lines of console blocks, and code in the left or right cell of `you want to | type`."""
+    found = []
+    for block, row in re.findall(
+        r"```console\n(.*?)```|^\| [^|]+ \| (`(?:dvc|make|mono) [^|]+) \|$", README, re.S | re.M
+    ):
+        lines = block.splitlines() if block else re.findall(r"`([^`]+)`", row)
+        found += [line.partition("#")[0].strip() for line in lines]
+    return [command for command in found if command]
+
+
+# What is typed instead, where the README's words would install packages, need another place, or take long.
+INSTEAD = {
+    "make test": "make test PYTEST_ARGS='tests/test_repository.py tests/test_params.py'",
+    "dvc remote add -d store /some/where": "dvc remote add -d store ../store",
+    "dvc params diff": "dvc params diff HEAD",
+    "dvc metrics diff": "dvc metrics diff HEAD",
+    "dvc plots diff": "dvc plots diff HEAD",
+    "dvc gc -w": "dvc gc -w -f",
+}
+# What the command must say.
+SAYS = {
+    "make evidence": "Running stage 'paper'",
+    "make test": "passed",
+    "make show": "hotflip_delta_nll",
+    "dvc exp run -S seed=1337": "headline",
+    "dvc exp show": "uat_delta_nll",
+    "mono tables": "HotFlip",
+    "mono check": "scales/paper.yaml: well-formed",
+    "dvc push": "",
+    "dvc plots show": "index.html",
+}
+
+
+def test_the_readme_has_the_commands_that_this_file_knows():
+    assert set(INSTEAD) | set(SAYS) <= set(commands())
+    assert len(commands()) >= 15
+
+
+@pytest.fixture
+def environment(clone):
+    """The clone with this environment as its .venv, so that `make` need not install it anew."""
+    home = clone.path / ".venv"
+    (home / "bin").mkdir(parents=True)
+    for tool in Path(sys.executable).parent.iterdir():
+        (home / "bin" / tool.name).symlink_to(tool)
+    for stamp in (".created", ".installed", ".installed-test"):
+        (home / stamp).touch()
+    return clone
+
+
+def test_each_command_works(environment):
+    clone = environment
+    if not (clone.path / ".venv/bin/mono").exists():
+        (clone.path / ".venv/bin/mono").write_text(f'#!/bin/sh\nexec {sys.executable} -m mono_s2s.cli "$@"\n')
+        (clone.path / ".venv/bin/mono").chmod(0o755)
+    for command in commands():
+        if "scale=" in command:
+            continue
+        output = clone.run(f"PATH=$PWD/.venv/bin:$PATH; {INSTEAD.get(command, command)}")
+        if "queue start" in command or command == "make sweep":
+            clone.wait_for_queue()
+        assert SAYS.get(command, "") in output, f"{command}:\n{output[-3000:]}"
+    assert clone.stages_run(clone.run("dvc repro")) == []
+
+
+def test_another_scale_in_a_temporary_folder_leaves_the_paper_alone(clone):
+    assert "dvc exp run --temp headline -S scale=toy" in commands()
+    shutil.copy(clone.path / "scales/toy.yaml", clone.path / "scales/small.yaml")
+    shutil.copytree(clone.path / "data/toy", clone.path / "data/small")
+    clone.run("git add -A && git commit -qm 'feat: another scale'")
+    evidence = clone.evidence()
+    clone.run("dvc exp run --temp headline -S scale=small -n other")
+    assert clone.evidence() == evidence
+    assert "small" in clone.run("dvc params diff HEAD other")
+
+
+@pytest.mark.skipif(not DIALOGSUM.is_dir(), reason="the DialogSum files are not beside this checkout")
+def test_real_dialogues_run_through_the_same_pipeline(clone):
+    """The README's command for DialogSum, with training cut short."""
+    command = "dvc exp run --temp --copy-paths data/dialogsum headline -S scale=dialogsum"
+    assert command in commands()
+    for file in DIALOGSUM.glob("*.jsonl"):
+        shutil.copy(file, clone.path / "data/dialogsum")
+    text = (clone.path / "scales/dialogsum.yaml").read_text()
+    text = re.sub(r"epochs: \d+", "epochs: 1", text)
+    text = re.sub(r"(?m)^  evaluate:$", "  evaluate:\n    limit: 8", text)
+    text = re.sub(r"documents: \d+", "documents: 200", text)
+    text = re.sub(r"attack_evaluation: \d+", "attack_evaluation: 4", text)
+    (clone.path / "scales/dialogsum.yaml").write_text(text)
+    clone.run("git add -A && git commit -qm 'feat: cut short'")
+    evidence = clone.evidence()
+    clone.run(f"{command} -n real")
+    assert clone.evidence() == evidence
+    shown = clone.run(f"git show real:experiment_results/{STUDY}/seed_42/evaluation_results.json")
+    found = json.loads(shown)["datasets"]["dialogsum"]
+    assert found["n"] == 8
+    assert set(found["models"]) == {"standard", "baseline", "monotonic"}
