@@ -108,7 +108,9 @@ def test_real_dialogues_run_through_the_same_pipeline(clone):
     evidence = clone.evidence()
     clone.run(f"{command} -n real")
     assert clone.evidence() == evidence
-    shown = clone.run(f"git show real:experiment_results/{STUDY}/seed_42/evaluation_results.json")
+    names = clone.run("git for-each-ref --format='%(refname)' refs/exps").split()
+    (name,) = (name for name in names if name.endswith("/real"))
+    shown = clone.run(f"git show {name}:experiment_results/{STUDY}/seed_42/evaluation_results.json")
     found = json.loads(shown)["datasets"]["dialogsum"]
     assert found["n"] == 8
     assert set(found["models"]) == {"standard", "baseline", "monotonic"}
