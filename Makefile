@@ -22,7 +22,7 @@ test: $(VENV)/.installed-test ## All tests, in the same environment
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 show: $(VENV)/.installed ## Compare experiments: seed, scale and the headline metrics
-	@dvc exp show --hide-failed --drop '$(SHOW_DROP)'
+	@dvc exp show $(SHOW)
 
 sweep: $(VENV)/.installed ## Run the paper's seeds two at a time in DVC's queue; then `dvc repro` replays them
 	dvc exp run --queue headline -S 'seed=$(SEEDS)'
@@ -67,6 +67,7 @@ $(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock
 	$(PIP) install -q -c requirements.lock -c requirements-test.lock -e '.[test]'
 	touch $@
 
-# Columns of `dvc exp show` that nobody wants: every stage's dependencies, and the statistics that no run changes.
-SHOW_DROP := (^|/)(runs|stages|mono_s2s|experiment_results|paper_evidence|scales)(/|$$)|^requirements|^statistics|^seeds|^studies|^params.yaml
+# Columns of `dvc exp show` that nobody wants: every file that a stage depends on, and parameters that no experiment varies.
+SHOW = --hide-failed --only-changed --keep '^(study|seed|scale)$$|^(baseline|monotonic)\.' \
+	--drop '(^|/)(data|experiment_results|mono_s2s|paper_evidence|runs|scales|stages)(/|$$)|^(metrics|params|requirements)\.'
 SEEDS = $(shell sed -n '/^seeds:/,/^[^- ]/s/^- //p' params.yaml | paste -sd,)
