@@ -9,6 +9,7 @@ from clones import SEEDS, STUDY, Clone
 pytestmark = [pytest.mark.graph, pytest.mark.slow]
 CODE = "mono_s2s/attacks/hotflip.py"
 RESULT = f"experiment_results/{STUDY}/seed_2024/hotflip_results.json"
+HEAVY = ("train", "evaluate", "uat", "hotflip", "corpus", "standard")
 FORCED = "dvc repro -s paper_evidence/dvc.yaml"
 # The refusal, switched off: what the tests of `refused` must then no longer see.
 SWITCH = ("stages/aggregate.py", "integrity.verify(", "(lambda *_, **__: None)(")
@@ -55,20 +56,11 @@ def poisoned_run_cache(clone: Clone) -> tuple[str, str]:  # T7b
     return "dvc repro paper_evidence/dvc.yaml", CODE
 
 
-def other_learning_rate(clone: Clone) -> tuple[str, str]:  # T8
-    rate = "learning_rate: 0.003"
-    text = (clone.path / "scales/toy.yaml").read_text()
-    section = text[text.index("\n  train:") :]
-    clone.edit("scales/toy.yaml", section, section.replace(rate, rate + "1"))
-    clone.run(f"dvc repro stages/dvc.yaml:collect@{STUDY}-2024")
-    clone.run("git checkout -q scales/toy.yaml")
-    return FORCED, "2024"
-
-
 def undeclared_import(clone: Clone) -> tuple[str, str]:  # T10
     (clone.path / "mono_s2s/attacks/extra.py").write_text('"""Not declared anywhere."""\n')
     clone.edit(CODE, "from mono_s2s", "from mono_s2s.attacks import extra  # noqa: F401\nfrom mono_s2s")
-    return "dvc repro paper_evidence/dvc.yaml", "mono_s2s/attacks/extra.py"
+    clone.run(f"dvc repro stages/dvc.yaml:collect@{STUDY}-42")
+    return FORCED, "mono_s2s/attacks/extra.py"
 
 
 def copied_seed_folder(clone: Clone) -> tuple[str, str]:
@@ -94,7 +86,6 @@ ATTEMPTS = (
     committed_over_edited_code,
     committed_runs_over_edited_code,
     poisoned_run_cache,
-    other_learning_rate,
     undeclared_import,
     copied_seed_folder,
     not_a_number,
@@ -112,9 +103,7 @@ def test_refused_with_one_line_and_no_new_table(clone, attempt):
     output = clone.run(command, ok=False)
     assert len(refusals(output)) == 1, output
     assert named in refusals(output)[0]
-    # What is left of the old evidence is untouched; nothing new is there.
-    after = clone.tables()
-    assert {name: tables.get(name) for name in after} == after
+    assert clone.tables() == tables
 
 
 @pytest.mark.parametrize(
@@ -140,19 +129,24 @@ def test_plain_repro_repairs_an_edited_result_by_the_light_stage_alone(clone):  
 def test_forcing_the_arms_heals_a_poisoned_run_cache(clone):  # T7c
     tables = clone.tables()
     command, _ = poisoned_run_cache(clone)
-    # Both attacks share the edited module.
-    for seed in SEEDS:
-        for stage in ("uat", "hotflip"):
-            clone.run(f"dvc repro -f -s stages/dvc.yaml:{stage}@{STUDY}-{seed}")
+    clone.run("dvc repro -f -s " + " ".join(f"stages/dvc.yaml:hotflip@{STUDY}-{seed}" for seed in SEEDS))
     clone.run(command)
     assert clone.tables() == tables
 
 
-def test_a_seed_left_at_other_values_is_replayed(clone):  # T8b
+def test_a_seed_left_at_another_learning_rate_is_refused_and_replayed(clone):  # T8, T8b
     tables = clone.tables()
-    other_learning_rate(clone)
+    rate = "learning_rate: 0.003"
+    text = (clone.path / "scales/toy.yaml").read_text()
+    section = text[text.index("\n  train:") :]
+    clone.edit("scales/toy.yaml", section, section.replace(rate, rate + "1"))
+    clone.run(f"dvc repro stages/dvc.yaml:collect@{STUDY}-2024")
+    clone.run("git checkout -q scales/toy.yaml")
+    (refusal,) = refusals(clone.run(FORCED, ok=False))
+    assert "2024" in refusal
+    assert clone.tables() == tables
     ran = clone.stages_run(clone.run("dvc repro paper_evidence/dvc.yaml"))
-    assert not [name for name in ran if name.startswith(("train", "evaluate", "uat", "hotflip", "corpus", "standard"))]
+    assert not [name for name in ran if name.startswith(HEAVY)]
     assert clone.tables() == tables
 
 
@@ -188,7 +182,7 @@ def test_a_lost_lock_file_is_rebuilt_from_the_run_cache(clone):  # T13
     evidence = clone.evidence()
     (clone.path / "stages/dvc.lock").unlink()
     ran = clone.stages_run(clone.run("dvc repro"))
-    assert not [name for name in ran if name.startswith(("train", "evaluate", "uat", "hotflip", "corpus", "standard"))]
+    assert not [name for name in ran if name.startswith(HEAVY)]
     assert {name: d for name, d in clone.evidence().items() if "dvc.lock" not in name} == {
         name: d for name, d in evidence.items() if "dvc.lock" not in name
     }

@@ -77,9 +77,10 @@ def test_show_compares_under_one_set_of_columns(clone):
     assert "seed" in clone.run("dvc params diff HEAD first")
     assert "baseline.nll_per_token" in clone.run("dvc metrics diff HEAD first")
     plots = json.loads(clone.run("dvc plots diff HEAD first --json"))
-    assert {point["rev"] for group in plots["data"]["training loss"] for point in group["datapoints"]["HEAD"]} == {
-        "HEAD"
-    }
+    (curves,) = plots["data"]["training loss"]
+    values = curves["content"]["data"]["values"]
+    assert {value["rev"] for value in values} == {"HEAD", "first"}
+    assert {value["field"] for value in values} == {"baseline", "monotonic"}
 
 
 def test_queue_runs_two_seeds_at_once(clone):
@@ -91,10 +92,12 @@ def test_queue_runs_two_seeds_at_once(clone):
 
 
 def test_collecting_garbage_and_remotes_keep_every_paper_seed(clone, tmp_path):
-    clone.run("dvc exp run -S seed=777")
+    clone.run("dvc exp run -S seed=1337")
     clone.run("dvc gc -w -f")
-    assert clone.stages_run(clone.run("dvc repro")) == [] or clone.stages_run(clone.run("dvc repro")) == []
-    clone.run(f"dvc remote add -d local {tmp_path / 'remote'} && dvc push && git add -A && git commit -qm 'train: 777'")
+    assert clone.stages_run(clone.run("dvc repro")) == []
+    clone.run(
+        f"dvc remote add -d local {tmp_path / 'remote'} && dvc push && git add -A && git commit -qm 'train: 1337'"
+    )
     fresh = Clone(tmp_path / "fresh")
     clone.run(f"git clone -q {clone.path} {fresh.path}")
     fresh.run("dvc pull")
