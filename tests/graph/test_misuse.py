@@ -47,8 +47,10 @@ def test_a_wrong_scale_file_runs_nothing(clone):
 def started(clone: Clone, command: str) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "GIT_"))}
     environment["PATH"] = clone.search_path()
+    # `exec`, so that what is killed is this process's own child and no zombie stays behind: DVC takes a zombie for a
+    # process that still holds its locks.
     return subprocess.Popen(
-        command,
+        f"exec {command}",
         shell=True,
         cwd=clone.path,
         env=environment,
