@@ -73,12 +73,14 @@ def test_each_command_works(environment):
     if not (clone.path / ".venv/bin/mono").exists():
         (clone.path / ".venv/bin/mono").write_text(f'#!/bin/sh\nexec {sys.executable} -m mono_s2s.cli "$@"\n')
         (clone.path / ".venv/bin/mono").chmod(0o755)
+    # Seeds two at a time: the paper's five, then the README's three.
+    queued = {"make sweep": 5, "dvc queue start -j 2": 8}
     for command in commands():
         if "scale=" in command or command.startswith("git "):
             continue
         output = clone.run(f"PATH=$PWD/.venv/bin:$PATH; {INSTEAD.get(command, command)}")
         if "queue start" in command or command == "make sweep":
-            clone.wait_for_queue()
+            assert clone.wait_for_queue().count("Success") == queued[command]
         assert SAYS.get(command, "") in output, f"{command}:\n{output[-3000:]}"
     assert clone.stages_run(clone.run("dvc repro")) == []
 

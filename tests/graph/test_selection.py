@@ -83,14 +83,6 @@ def test_show_compares_under_one_set_of_columns(clone):
     assert {value["field"] for value in values} == {"baseline", "monotonic"}
 
 
-def test_queue_runs_two_seeds_at_once(clone):
-    clone.run("dvc exp run --queue headline -S 'seed=42,1337,2024'")
-    clone.run("dvc queue start -j 2")
-    status = clone.wait_for_queue()
-    assert status.count("Success") == 3, status
-    assert clone.stages_run(clone.run("dvc repro")) == []
-
-
 def test_collecting_garbage_and_remotes_keep_every_paper_seed(clone, tmp_path):
     clone.run("dvc exp run -S seed=1337")
     clone.run("dvc gc -w -f")
