@@ -243,32 +243,36 @@ def attacked_rows(seed, model, condition, extra, origin=0):
     ]
 
 
-def damage(clean, other):
+def damage(clean_rows, other_rows):
+    clean, other = means(clean_rows), means(other_rows)
     delta = other["nll_per_token"] - clean["nll_per_token"]
+    pairs = list(zip(clean_rows, other_rows, strict=True))
+    rises = [b["nll_nats"] - a["nll_nats"] >= 0.1 * a["nll_nats"] > 0 for a, b in pairs]
+    drops = [a["rougeL"] - b["rougeL"] >= 0.1 for a, b in pairs]
     return {
         "delta_nll_per_token": delta,
         "relative_nll": delta / clean["nll_per_token"],
         "delta_rougeL": clean["rougeL"] - other["rougeL"],
-        "success_relative_nll": [{"threshold": 0.1, "rate": 0.5}],
-        "success_rougeL_drop": [{"threshold": 0.1, "rate": 0.25}],
+        "success_relative_nll": [{"threshold": 0.1, "rate": sum(rises) / len(rises)}],
+        "success_rougeL_drop": [{"threshold": 0.1, "rate": sum(drops) / len(drops)}],
     }
 
 
 def attack(seed, name):
     conditions = ("clean", "attack", "random", "random_search")
-    rows, models = [], {}
+    rows, models, rows_of = [], {}, {}
     for model in MODELS:
-        found = {}
+        found = rows_of[model] = {}
         for condition in conditions:
             own = {"flips": 0 if condition == "clean" else 5, "changes": "3:17>21"}
             if name == "uat":
                 own = {"trigger_source": model if condition == "attack" else ""}
             made = attacked_rows(seed, model, condition, own)
-            found[condition] = means(made)
+            found[condition] = made
             rows += made
         models[model] = {
             "effort": {condition: {"forward": 100, "backward": 10} for condition in conditions[1:]},
-            "conditions": found,
+            "conditions": {condition: means(made) for condition, made in found.items()},
             "damage": {condition: damage(found["clean"], found[condition]) for condition in conditions[1:]},
         }
         if name == "hotflip":
@@ -292,12 +296,11 @@ def attack(seed, name):
         transfer = {}
         for place, source in enumerate(MODELS):
             for target in MODELS:
-                clean = models[target]["conditions"]["clean"]
-                other = models[target]["conditions"]["attack"]
+                clean, other = rows_of[target]["clean"], rows_of[target]["attack"]
                 if source != target:
                     made = attacked_rows(seed, target, "transfer", {"trigger_source": source}, place + 1)
                     rows += made
-                    other = means(made)
+                    other = made
                 transfer.setdefault(source, {})[target] = damage(clean, other)
         content.update(n_optimization=N, transfer=transfer)
     return content, rows

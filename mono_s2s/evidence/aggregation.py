@@ -280,8 +280,13 @@ def summarize(runs: Mapping[int, collection.Run], finals: Mapping[int, schemas.F
         "budget": budget({seed: run.training for seed, run in runs.items()}),
         "constraint": facts,
         "attacks": {
-            "hotflip": {"n": first.hotflip.n, **first.hotflip.attack},
-            "uat": {"n": first.uat.n, **first.uat.attack},
+            name: {
+                "n": part.n,
+                # The threshold of the metric `success`.
+                "success_rougeL_drop": part.models["baseline"].damage["attack"].success_rougeL_drop[0].threshold,
+                **part.attack,
+            }
+            for name, part in (("hotflip", first.hotflip), ("uat", first.uat))
         },
     }
 

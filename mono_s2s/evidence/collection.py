@@ -201,8 +201,10 @@ def metrics(run: Run) -> dict[str, dict[str, float]]:
                 "delta_nll_per_token": part.damage["attack"].delta_nll_per_token,
                 "relative_nll": part.damage["attack"].relative_nll,
                 "delta_rougeL": part.damage["attack"].delta_rougeL,
+                "success": part.damage["attack"].success_rougeL_drop[0].rate,
             }
             for control in ("random", "random_search"):
+                values[f"{control}_success"] = part.damage[control].success_rougeL_drop[0].rate
                 values[f"{control}_delta_nll_per_token"] = part.damage[control].delta_nll_per_token
                 values[f"{control}_delta_rougeL"] = part.damage[control].delta_rougeL
             for name, value in values.items():

@@ -75,6 +75,8 @@ class Means:
     rouge: dict[str, float]
     nll_per_token: float
     target_tokens: int
+    # Loss in nats and ROUGE-L of each example, by its id.
+    each: dict[str, tuple[float, float]]
 
 
 def means(rows: Sequence[Row], path: Path, what: str) -> Means:
@@ -96,6 +98,7 @@ def means(rows: Sequence[Row], path: Path, what: str) -> Means:
         rouge=rouge_means(rows, path),
         nll_per_token=math.fsum(number(row, "nll_nats", path) for row in rows) / tokens,
         target_tokens=int(tokens),
+        each={row["example_id"]: (number(row, "nll_nats", path), number(row, "rougeL", path)) for row in rows},
     )
 
 
@@ -235,11 +238,22 @@ def check_attack(name: str, results: Uat | Hotflip, rows: Sequence[Row], paths: 
 
 
 def _damage(key: str, damage, clean: Means, other: Means) -> Iterator[Pair]:
+    """What must follow for a `schemas.Damage`; both groups hold the same examples, or no rate is compared."""
     delta = other.nll_per_token - clean.nll_per_token
     yield f"{key}.delta_nll_per_token", damage.delta_nll_per_token, delta
     if clean.nll_per_token > 0:
         yield f"{key}.relative_nll", damage.relative_nll, delta / clean.nll_per_token
     yield f"{key}.delta_rougeL", damage.delta_rougeL, clean.rouge["rougeL"] - other.rouge["rougeL"]
+    if set(clean.each) != set(other.each):
+        return
+    # The same sums in the same order as the attacks' own, so that thresholds cut the same examples.
+    both = [(clean.each[name], other.each[name]) for name in clean.each]
+    for rate in damage.success_relative_nll:
+        hits = sum(b[0] - a[0] > 0 and b[0] - a[0] >= rate.threshold * a[0] for a, b in both)
+        yield f"{key}.success_relative_nll.{rate.threshold:g}", rate.rate, hits / len(both)
+    for rate in damage.success_rougeL_drop:
+        hits = sum(a[1] - b[1] >= rate.threshold for a, b in both)
+        yield f"{key}.success_rougeL_drop.{rate.threshold:g}", rate.rate, hits / len(both)
 
 
 def _transfer(

@@ -34,6 +34,8 @@ class Metric:
 
 
 _SHARE = "F-measure, 0 to 1"
+# Success at more thresholds, of ROUGE-L and of the loss, stands in the attacks' own result files.
+_FALLS = "the share of examples whose ROUGE-L falls by at least the first declared threshold"
 _NATS = "nats per token"
 _ATTACKS = {
     "hotflip": ("under HotFlip", "under as many random substitutions", "under the best of random substitutions"),
@@ -50,6 +52,9 @@ def _attack(name: str) -> dict[str, Metric]:
         f"{name}.delta_nll_per_token": Metric(f"the loss {attacked} minus the clean loss", _NATS, "lower"),
         f"{name}.relative_nll": Metric(f"the rise of the loss {attacked} over the clean loss", "ratio", "lower"),
         f"{name}.delta_rougeL": Metric(f"the clean ROUGE-L minus ROUGE-L {attacked}", _SHARE, "lower"),
+        f"{name}.success": Metric(f"{_FALLS}, {attacked}", "share, 0 to 1", "lower"),
+        f"{name}.random_success": Metric(f"{_FALLS}, {control}", "share, 0 to 1", "lower"),
+        f"{name}.random_search_success": Metric(f"{_FALLS}, {search}", "share, 0 to 1", "lower"),
         f"{name}.random_delta_nll_per_token": Metric(f"the loss {control} minus the clean loss", _NATS, "lower"),
         f"{name}.random_delta_rougeL": Metric(f"the clean ROUGE-L minus ROUGE-L {control}", _SHARE, "lower"),
         f"{name}.random_search_delta_nll_per_token": Metric(f"the loss {search} minus the clean loss", _NATS, "lower"),

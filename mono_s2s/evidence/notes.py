@@ -93,6 +93,13 @@ def sentences(summary: Mapping[str, Any], tests: Mapping[str, Any] | None, lead:
         "standard": "Standard: the common starting point, one checkpoint for all seeds.",
         "points": "Lead-1: the document’s first sentence. Other summary: another document’s reference.",
         "damage": "Δ is against the clean examples of the same model; larger is worse.",
+        **{
+            f"{name}_success": (
+                "Success: share of examples whose ROUGE-L falls by at least "
+                f"{_plain(100 * found['success_rougeL_drop'])} points."
+            )
+            for name, found in summary["attacks"].items()
+        },
         "controls": (
             "Random: as many changed tokens, drawn at random. Random search: the attack’s own search at equal cost, "
             "candidates drawn at random instead of by gradient."

@@ -91,6 +91,28 @@ def test_a_transfer_is_recomputed(study):
         collection.check_examples(run())
 
 
+def test_a_success_rate_is_recomputed(study):
+    """One example's ROUGE-L is moved across the threshold, and another's back by as much: the means stay."""
+
+    def edit(rows):
+        clean = {row["example_id"]: float(row["rougeL"]) for row in rows if key(row) == ("baseline", "clean")}
+        own = [row for row in rows if key(row) == ("baseline", "attack")]
+        drops = [clean[row["example_id"]] - float(row["rougeL"]) for row in own]
+        above = next(place for place, drop in enumerate(drops) if drop >= 0.1)
+        other = next(place for place, drop in enumerate(drops) if place != above and drop >= 0.1)
+        shift = drops[above] - 0.05
+        for place, change in ((above, shift), (other, -shift)):
+            own[place]["rougeL"] = repr(float(own[place]["rougeL"]) + change)
+        return rows
+
+    def key(row):
+        return row["model"], row["condition"]
+
+    edit_csv("hotflip_examples.csv", edit)
+    with pytest.raises(BadInput, match=r"models\.baseline\.damage\.attack\.success_rougeL_drop\.0\.1 is"):
+        collection.check_examples(run())
+
+
 def test_a_doubled_example_is_refused(study):
     edit_csv("hotflip_examples.csv", lambda rows: [*rows, rows[0]])
     with pytest.raises(BadInput, match="an example of standard clean is there twice"):
