@@ -12,23 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mono_s2s.files import BadInput
+from mono_s2s.sources import Commit, Corpus, Count, Positive, Section, Share, TextCorpus
 
-Count = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-
-STUDIES = ("t5_experiments",)
+# What each study's models do.
+TASKS = {"t5_experiments": "summarization", "foundation_llm_experiments": "language modelling"}
+STUDIES = tuple(TASKS)
 ARMS = ("baseline", "monotonic")
 MODELS = ("standard", *ARMS)
-
-
-class Section(BaseModel):
-    """A part of a parameter file: typed, frozen, and closed to keys that nobody declared."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Compute(Section):
@@ -38,133 +31,6 @@ class Compute(Section):
     # Changes the bits of every sum, so it is part of what a result depends on.
     threads: Count
     precision: Literal["fp32", "bf16"]
-
-
-class GeneratedSource(Section):
-    """Documents that the project writes itself, seeded."""
-
-    kind: Literal["generated"]
-    data_seed: int
-    train: Count
-    validation: Count
-    test: dict[Literal["news", "dialogue"], Count]
-    attack_optimization: Count
-    attack_evaluation: Count
-
-
-class JsonlFile(Section):
-    """One JSONL file and what its fields are called."""
-
-    # Relative to the top folder; in data/<scale>/, which stage corpus depends on.
-    path: str
-    document: str
-    # One field, or several that each hold a reference summary.
-    references: list[str] = Field(min_length=1)
-    # Without it, the line number identifies the example.
-    identifier: str | None = None
-
-
-class JsonlSource(Section):
-    """Documents from JSONL files; splits are cut from them by `data_seed`."""
-
-    kind: Literal["jsonl"]
-    data_seed: int
-    # Training, validation and attack-optimization examples are cut from these files ...
-    train: list[JsonlFile] = Field(min_length=1)
-    validation: Count
-    attack_optimization: Count
-    # ... test and attack-evaluation examples from these, by the name of the test set.
-    test: dict[str, JsonlFile] = Field(min_length=1)
-    attack_evaluation: Count
-
-
-# A branch or a tag moves; a commit means the same bytes next year.
-Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-
-
-class HubData(Section):
-    """One split of one data set on the hub, at one revision."""
-
-    name: str
-    configuration: str | None = None
-    # Null: not chosen yet; stage corpus then stops and says where to find it.
-    revision: Commit | None
-    split: str
-    document: str
-    references: list[str] = Field(min_length=1)
-    identifier: str | None = None
-    # Take the whole split, or a seeded random sample of this size.
-    limit: Count | None = None
-
-
-class HubSource(Section):
-    """Documents from the Hugging Face hub."""
-
-    kind: Literal["hub"]
-    data_seed: int
-    train: list[HubData] = Field(min_length=1)
-    validation: list[HubData] = Field(min_length=1)
-    test: dict[str, HubData] = Field(min_length=1)
-    attack_optimization: HubData
-    attack_evaluation: HubData
-    retries: Count = 3
-    retry_seconds: Positive = 10.0
-
-
-class TrainedTokenizer(Section):
-    """A byte-pair tokenizer trained on the training and pretraining text."""
-
-    kind: Literal["train"]
-    vocabulary: Count
-
-
-class LoadedTokenizer(Section):
-    """The tokenizer of a hub model."""
-
-    kind: Literal["load"]
-    name: str
-    revision: Commit
-
-
-class Pretraining(Section):
-    """The multi-task mix from which the standard model is trained from scratch; shares add up to 1."""
-
-    documents: Count
-    mix: dict[str, Share]
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        if abs(sum(self.mix.values()) - 1) > 1e-9:
-            raise ValueError(f"shares add up to {sum(self.mix.values()):g}, not to 1")
-        return self
-
-
-# The pretraining tasks that each kind of source offers (corpus/pretraining.py).
-GENERATED_TASKS = ("headline", "record", "span")
-TEXT_TASKS = ("gap", "lead", "span")
-
-
-class Corpus(Section):
-    """Stage corpus."""
-
-    source: Annotated[GeneratedSource | JsonlSource | HubSource, Field(discriminator="kind")]
-    prefix: str
-    # Lengths in tokens; the document's counts prefix and end-of-sequence in.
-    max_input_tokens: Count
-    max_target_tokens: Count
-    tokenizer: Annotated[TrainedTokenizer | LoadedTokenizer, Field(discriminator="kind")]
-    # Only where the standard model is trained from scratch.
-    pretraining: Pretraining | None = None
-
-    @model_validator(mode="after")
-    def _tasks_known(self) -> Self:
-        tasks = GENERATED_TASKS if self.source.kind == "generated" else TEXT_TASKS
-        for name in self.pretraining.mix if self.pretraining is not None else ():
-            if name not in tasks:
-                raise ValueError(
-                    f"corpus.pretraining.mix.{name}: no task of a {self.source.kind} source (tasks: {', '.join(tasks)})"
-                )
-        return self
 
 
 class Optimization(Section):
@@ -196,6 +62,21 @@ class ScratchModel(Section):
     optimization: Optimization
 
 
+class ScratchDecoder(Section):
+    """A decoder-only model trained from scratch by the pipeline."""
+
+    kind: Literal["scratch"]
+    # gpt_neox as Pythia: GELU; llama: gated SiLU.
+    architecture: Literal["gpt_neox", "llama"]
+    # The standard model is shared by all seeds, so its own seed is data, not the run's.
+    model_seed: int
+    width: Count
+    heads: Count
+    feed_forward: Count
+    layers: Count
+    optimization: Optimization
+
+
 class PretrainedModel(Section):
     """A model from the hub, at one revision."""
 
@@ -209,7 +90,8 @@ class Constraint(Section):
     """Which weights are constrained, and how."""
 
     mode: Literal["nonneg", "sign_frozen", "abs_init_free"]
-    scope: Literal["mlp_both"]
+    # What each means in each architecture: models.monotone.MATRICES.
+    scope: Literal["mlp_in", "mlp_both", "mlp_in_attn_out", "gated_updown", "gated_all"]
 
 
 class Train(Section):
@@ -240,6 +122,36 @@ class Evaluate(Section):
     limit: Count | None = None
 
 
+class MultipleChoice(Section):
+    """Accuracy on multiple-choice tasks by lm-evaluation-harness, without further training."""
+
+    # The harness's names, such as lambada_openai, hellaswag, winogrande.
+    tasks: list[str] = Field(min_length=1)
+    # A folder with task files of your own, relative to the top folder.
+    folder: str | None = None
+    batch_size: Count
+    # Examples of each task (all of them if null), the first ones.
+    limit: Count | None = None
+
+
+class Scoring(Section):
+    """How the losses of texts are taken; nothing is generated."""
+
+    batch_size: Count
+
+
+class EvaluateText(Section):
+    """Stage evaluate of a decoder-only study."""
+
+    decoding: Scoring
+    # Resamples of the blocks for the intervals of the perplexity.
+    resamples: Count
+    # Blocks of each test set (all of them if null), the same for every model and seed.
+    limit: Count | None = None
+    # Needs the extra mono-s2s[harness].
+    multiple_choice: MultipleChoice | None = None
+
+
 class Success(Section):
     """An attack succeeds on an example where it does at least this much; declared beforehand."""
 
@@ -249,19 +161,34 @@ class Success(Section):
     rougeL_drop: list[Positive] = Field(min_length=1)  # noqa: N815 - the metric's name
 
 
-class Hotflip(Section):
-    """Stage hotflip: greedy token substitution, one flip at a time."""
+class SuccessText(Section):
+    """The same where nothing is generated."""
 
+    relative_nll: list[Positive] = Field(min_length=1)
+    # Increase in nats per scored token.
+    absolute_nll: list[Positive] = Field(min_length=1)
+
+
+class _Flips(Section):
     flips: Count
     # (position, token) pairs, best by first-order estimate, that are tried by exact loss before each flip.
     candidates: Count
     batch_size: Count
+
+
+class Hotflip(_Flips):
+    """Stage hotflip: greedy token substitution, one flip at a time."""
+
     success: Success
 
 
-class Uat(Section):
-    """Stage uat: one trigger for all examples, right after the prefix."""
+class HotflipText(_Flips):
+    """Stage hotflip of a decoder-only study."""
 
+    success: SuccessText
+
+
+class _Triggers(Section):
     trigger_tokens: Count
     # Sweeps over all trigger positions.
     iterations: Count
@@ -270,16 +197,36 @@ class Uat(Section):
     # Examples whose gradient and loss decide one step.
     batch_size: Count
     restarts: Count
+
+
+class Uat(_Triggers):
+    """Stage uat: one trigger for all examples, right after the prefix."""
+
     success: Success
 
 
-class Study(Section):
-    """One study at one scale: a subsection a stage."""
+class UatText(_Triggers):
+    """Stage uat of a decoder-only study: the trigger stands before the context."""
 
+    success: SuccessText
+
+
+class _Study(Section):
     compute: Compute
+    train: Train
+
+    @model_validator(mode="after")
+    def _precision_fits(self) -> Self:
+        if self.compute.precision == "bf16" and self.compute.device == "cpu":
+            raise ValueError("compute.precision bf16 is for device cuda: it is slower and coarser on a CPU")
+        return self
+
+
+class SummarizationStudy(_Study):
+    """An encoder-decoder study at one scale: a subsection a stage."""
+
     corpus: Corpus
     standard: Annotated[ScratchModel | PretrainedModel, Field(discriminator="kind")]
-    train: Train
     evaluate: Evaluate
     uat: Uat
     hotflip: Hotflip
@@ -292,19 +239,46 @@ class Study(Section):
             raise ValueError("uat.trigger_tokens leaves no room for the document in corpus.max_input_tokens")
         if self.evaluate.decoding.min_new_tokens > self.evaluate.decoding.max_new_tokens:
             raise ValueError("evaluate.decoding.min_new_tokens is above max_new_tokens")
-        if self.compute.precision == "bf16" and self.compute.device == "cpu":
-            raise ValueError("compute.precision bf16 is for device cuda: it is slower and coarser on a CPU")
         return self
 
 
-class Scale(Section):
-    """A scale file."""
+class LanguageModelStudy(_Study):
+    """A decoder-only study at one scale: a subsection a stage."""
 
-    t5_experiments: Study
+    corpus: TextCorpus
+    standard: Annotated[ScratchDecoder | PretrainedModel, Field(discriminator="kind")]
+    evaluate: EvaluateText
+    uat: UatText
+    hotflip: HotflipText
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.standard.kind == "scratch" and self.corpus.pretraining is None:
+            raise ValueError("standard.kind is scratch, so corpus.pretraining must say what it is trained on")
+        if self.uat.trigger_tokens + self.corpus.continuation_tokens + 8 > self.corpus.block_tokens:
+            raise ValueError("uat.trigger_tokens leaves no room for the context in corpus.block_tokens")
+        return self
+
+
+Study = SummarizationStudy | LanguageModelStudy
+
+
+class Scale(Section):
+    """A scale file: a section a study; one that it lacks cannot be run at this scale."""
+
+    t5_experiments: SummarizationStudy | None = None
+    foundation_llm_experiments: LanguageModelStudy | None = None
 
     def study(self, name: str) -> Study:
-        """The section of one study."""
-        return getattr(self, name)
+        """The section of one study.
+
+        Raises:
+            BadInput: the scale has none.
+        """
+        found = getattr(self, name)
+        if found is None:
+            raise BadInput(f"scale: it has no section {name}: write one, or choose a scale that has it")
+        return found
 
 
 def read_yaml(path: Path) -> Any:
@@ -331,7 +305,7 @@ def typed(model: type[Section], content: Any, where: str) -> Any:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        tags = {"generated", "jsonl", "hub", "train", "load", "scratch", "pretrained"}
+        tags = {"generated", "jsonl", "files", "hub", "train", "load", "scratch", "pretrained"}
         steps = list(first["loc"])
         # A discriminated union puts the chosen tag into the path; it is not a key of the file.
         walked: list[str] = []

@@ -15,6 +15,7 @@ EVIDENCE = ("evidence", "tracking", "params", "statistics")
 # Who may import whom: a package imports from its own floor only itself, and from any floor below.
 FLOORS = (
     ("files", "paths", "progress"),
+    ("sources",),
     ("scale", "record", "seeds"),
     ("params", "compute", "statistics", "resume"),
     ("corpus",),

@@ -32,11 +32,13 @@ class Space:
     def attackable(self, input_ids: Sequence[int]) -> list[int]:
         """The positions of a packed clean input that may be changed, ascending.
 
-        Not the prefix, not the end of sequence, and no position that holds a special, sentinel or unknown token.
+        Not the prefix, not the end of sequence (where inputs have one), and no position that holds a special,
+        sentinel or unknown token.
         """
         start = len(self.encoding.prefix_ids)
+        end = len(input_ids) - len(self.encoding.closing_ids)
         forbidden = self.encoding.forbidden_ids
-        return [place for place in range(start, len(input_ids) - 1) if input_ids[place] not in forbidden]
+        return [place for place in range(start, end) if input_ids[place] not in forbidden]
 
     def apply(
         self,

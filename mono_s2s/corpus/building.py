@@ -15,7 +15,7 @@ from mono_s2s.corpus.generated import Story
 from mono_s2s.corpus.reading import ENCODING_KEYS, Encoding
 from mono_s2s.corpus.texts import Text
 from mono_s2s.files import BadInput
-from mono_s2s.scale import Corpus
+from mono_s2s.sources import Corpus
 
 PRETRAINING = "pretraining"
 Drafts = list[tuple[str, Text]]
@@ -90,6 +90,7 @@ def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary) -> Encoding:
     if set(prefix_ids) & vocabulary.forbidden_ids:
         raise BadInput(f"corpus.prefix: {settings.prefix!r} has tokens that the tokenizer does not know")
     encoding = Encoding(
+        architecture="encoder-decoder",
         prefix_ids=prefix_ids,
         pad_id=vocabulary.pad_id,
         eos_id=vocabulary.eos_id,
@@ -226,4 +227,4 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
 def _write_encoding(path: Path, encoding: Encoding) -> None:
     values: Mapping[str, Any] = {key: getattr(encoding, key) for key in ENCODING_KEYS}
     content = {**values, "prefix_ids": list(encoding.prefix_ids), "forbidden_ids": sorted(encoding.forbidden_ids)}
-    files.write_json(path, {"schema_version": 1, **content})
+    files.write_json(path, {"schema_version": 2, **content})

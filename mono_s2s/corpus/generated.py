@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mono_s2s.corpus import wording
 from mono_s2s.corpus.texts import Pool, Text, seeded
-from mono_s2s.scale import GeneratedSource
+from mono_s2s.sources import GeneratedSource
 
 DOMAINS = ("news", "dialogue")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from mono_s2s.corpus.texts import Pool, Text, shuffled
 from mono_s2s.files import BadInput
-from mono_s2s.scale import HubData, HubSource
+from mono_s2s.sources import HubData, HubSource
 
 
 def _library() -> Any:

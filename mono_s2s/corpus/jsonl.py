@@ -9,7 +9,7 @@ from typing import Any
 from mono_s2s import files
 from mono_s2s.corpus.texts import Pool, Text, shuffled
 from mono_s2s.files import BadInput
-from mono_s2s.scale import JsonlFile, JsonlSource
+from mono_s2s.sources import JsonlFile, JsonlSource
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -17,6 +17,7 @@ from mono_s2s import files
 from mono_s2s.files import BadInput
 
 ENCODING_KEYS = (
+    "architecture",
     "prefix_ids",
     "pad_id",
     "eos_id",
@@ -31,22 +32,25 @@ ENCODING_KEYS = (
 
 @dataclass(frozen=True)
 class Example:
-    """A document and its reference summaries."""
+    """A document and its reference summaries; of a text, the context (none in a block) and its continuation."""
 
     example_id: str
     # The data set (or domain) that it came from.
     source: str
     document: str
     references: tuple[str, ...]
-    # Without prefix and end of sequence; fits into an input without a trigger.
+    # Without prefix and end of sequence; fits into an input without a trigger. May be empty for a decoder-only model.
     document_ids: tuple[int, ...]
-    # One for each reference; each ends in the end of sequence.
+    # One for each reference; a summary ends in the end of sequence, a continuation need not.
     reference_ids: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One training example, ready for the model: a packed input, and a target that ends in the end of sequence."""
+    """One training example, ready for the model: a packed input and its target.
+
+    An encoder-decoder model reads the input in its encoder, a decoder-only model input and target as one sequence.
+    """
 
     input_ids: tuple[int, ...]
     target_ids: tuple[int, ...]
@@ -56,10 +60,12 @@ class Pair:
 class Encoding:
     """How texts became ids, and how ids become a model's input."""
 
+    architecture: Literal["encoder-decoder", "decoder-only"]
+    # A task's words; for a decoder-only model, the one token that a text begins with.
     prefix_ids: tuple[int, ...]
     pad_id: int
     eos_id: int
-    # What the decoder starts from.
+    # What the decoder starts from; for a decoder-only model, the prefix.
     start_id: int
     # Ids 0 .. vocabulary - 1 belong to the tokenizer; a model's embedding may have more rows.
     vocabulary: int
@@ -71,13 +77,18 @@ class Encoding:
     data_digest: str
     _tokenizer: Tokenizer = field(repr=False, compare=False)
 
+    @property
+    def closing_ids(self) -> tuple[int, ...]:
+        """What ends an input: the end of sequence; nothing where the target goes on from the input."""
+        return (self.eos_id,) if self.architecture == "encoder-decoder" else ()
+
     def room(self, reserve: int = 0) -> int:
         """How many document tokens fit beside prefix, end of sequence and `reserve` trigger tokens.
 
         Raises:
             BadInput: none.
         """
-        left = self.max_input_tokens - len(self.prefix_ids) - reserve - 1
+        left = self.max_input_tokens - len(self.prefix_ids) - reserve - len(self.closing_ids)
         if reserve < 0 or left < 1:
             raise BadInput(
                 f"corpus.max_input_tokens: {self.max_input_tokens} leaves no room for the document beside a prefix of "
@@ -86,10 +97,11 @@ class Encoding:
         return left
 
     def pack(self, document_ids: Sequence[int], trigger: Sequence[int] = (), reserve: int = 0) -> list[int]:
-        """A model's input: prefix, trigger, document cut on the right to what is left, end of sequence.
+        """A model's input: prefix, trigger, document cut to what is left, end of sequence (`closing_ids`).
 
-        Room for the trigger is taken from the document's end, so a trigger is never cut off. With `reserve` at the
-        trigger's length, the clean and the attacked input hold the same part of the document.
+        Room for the trigger is taken from the document, so a trigger is never cut off: from a summarized document's
+        end; from a context's beginning, so that its continuation still follows on it. With `reserve` at the trigger's
+        length, the clean and the attacked input hold the same part of the document.
 
         Args:
             document_ids: the document's ids, without prefix and end of sequence.
@@ -99,8 +111,9 @@ class Encoding:
         Raises:
             BadInput: prefix and trigger leave no room for the document.
         """
-        document = list(document_ids[: self.room(max(len(trigger), reserve))])
-        packed = [*self.prefix_ids, *trigger, *document, self.eos_id]
+        room = self.room(max(len(trigger), reserve))
+        document = list(document_ids[:room] if self.architecture == "encoder-decoder" else document_ids[-room:])
+        packed = [*self.prefix_ids, *trigger, *document, *self.closing_ids]
         start = len(self.prefix_ids)
         # The published attack lost its trigger to truncation without a word; this must stay impossible.
         if packed[start : start + len(trigger)] != list(trigger) or len(packed) > self.max_input_tokens:
@@ -138,8 +151,8 @@ def read_encoding(data: Path) -> Encoding:
     path = data / "encoding.json"
     content = files.read_json(path)
     found = sorted(content) if isinstance(content, dict) else []
-    if found != sorted(("schema_version", *ENCODING_KEYS)) or content["schema_version"] != 1:
-        raise BadInput(f"{path}: not an encoding of schema version 1: run stage corpus again")
+    if found != sorted(("schema_version", *ENCODING_KEYS)) or content["schema_version"] != 2:
+        raise BadInput(f"{path}: not an encoding of schema version 2: run stage corpus again")
     vocabulary = data / "tokenizer" / "tokenizer.json"
     if not vocabulary.is_file():
         raise BadInput(f"{vocabulary}: missing: run stage corpus again")

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 from mono_s2s import files
 from mono_s2s.files import BadInput
-from mono_s2s.scale import LoadedTokenizer, TrainedTokenizer
+from mono_s2s.sources import LoadedTokenizer, TrainedTokenizer
 
 PAD, EOS, UNKNOWN = "<pad>", "</s>", "<unk>"
 # Enough for the spans of a 512-token input at 15% corruption; each costs a row of the embedding.

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mono_s2s.corpus import building
-from mono_s2s.scale import Corpus, load_scale
+from mono_s2s.scale import load_scale
+from mono_s2s.sources import Corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 

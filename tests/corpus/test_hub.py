@@ -9,7 +9,7 @@ import hub_server
 import pytest
 
 from mono_s2s.corpus import reading, tokenizer
-from mono_s2s.scale import TrainedTokenizer
+from mono_s2s.sources import TrainedTokenizer
 
 pytest.importorskip("datasets", reason="the optional extra mono-s2s[hub] is not installed")
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 from mono_s2s.corpus import building
 from mono_s2s.files import BadInput
-from mono_s2s.scale import Corpus
+from mono_s2s.sources import Corpus
 settings = Corpus.model_validate(json.loads(Path(sys.argv[1]).read_text()))
 try:
     facts = building.build(settings, "t5_experiments", "toy", Path(sys.argv[2]), Path("data/toy"))

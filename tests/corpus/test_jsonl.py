@@ -7,7 +7,7 @@ import pytest
 
 from mono_s2s.corpus import duplicates, jsonl
 from mono_s2s.files import BadInput
-from mono_s2s.scale import JsonlFile, JsonlSource
+from mono_s2s.sources import JsonlFile, JsonlSource
 
 FIELDS = {"document": "text", "references": ["summary"]}
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mono_s2s.corpus import tokenizer
 from mono_s2s.files import BadInput
-from mono_s2s.scale import TrainedTokenizer
+from mono_s2s.sources import TrainedTokenizer
 
 TEXTS = ["A cat sat on a mat.", "A dog sat.\nÄ cat: 42 — naïve!", "the end"] * 5
 LETTERS = "".join(sorted(set("".join(TEXTS)) - {" ", "\n"}))
