@@ -18,7 +18,7 @@ import torch
 
 from mono_s2s import compute, files, training
 from mono_s2s.corpus import reading
-from mono_s2s.models import monotone, t5
+from mono_s2s.models import architectures, monotone
 from mono_s2s.scale import Constraint, Optimization, ScratchModel
 
 SETTINGS = Optimization(
@@ -81,7 +81,7 @@ def run(
     settings = SETTINGS.model_copy(update=changes or {})
     compute.prepare(compute_as)
     known = encoding(folder / "data")
-    model = t5.build(SCRATCH.model_copy(update={"optimization": settings}), known)
+    model = architectures.build(SCRATCH.model_copy(update={"optimization": settings}), known)
     if arm == "monotonic":
         monotone.constrain(model, NONNEG)
     outcome = training.train(

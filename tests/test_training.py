@@ -18,7 +18,7 @@ import torch
 from mono_s2s import files, training
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
-from mono_s2s.models import losses, monotone, t5
+from mono_s2s.models import architectures, losses, monotone
 
 ROOT = Path(__file__).resolve().parents[1]
 # 60 examples in steps of 8, three epochs.
@@ -76,7 +76,7 @@ def test_the_rate_rises_to_its_peak_and_falls_and_is_never_zero(ratio):
 
 
 def test_norms_biases_and_constrained_matrices_take_no_decay(known):
-    model = t5.build(learnable.SCRATCH, known)
+    model = architectures.build(learnable.SCRATCH, known)
     monotone.constrain(model, learnable.NONNEG)
     decayed, free = training.groups(model, 0.5)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -170,7 +170,7 @@ def test_accumulated_gradients_weigh_tokens_not_batches(arm, known):
     ]
 
     def stepped(batch_size, weights=None):
-        model = t5.build(learnable.SCRATCH, known).eval()
+        model = architectures.build(learnable.SCRATCH, known).eval()
         model.train = lambda mode=True: model  # dropout off, whoever asks
         if arm == "monotonic":
             monotone.constrain(model, learnable.NONNEG)
@@ -223,7 +223,7 @@ def test_bf16_passes_leave_fp32_weights_that_small_steps_still_move(tmp_path):
     changes = {"learning_rate": 1e-5, "epochs": 1, "weight_decay": 0.0}
     outcome, model = learnable.run(tmp_path, changes=changes, compute_as=coarse)
     exact, _ = learnable.run(tmp_path, changes=changes)
-    start = t5.build(learnable.SCRATCH, learnable.encoding(tmp_path / "data"))
+    start = architectures.build(learnable.SCRATCH, learnable.encoding(tmp_path / "data"))
     monotone.constrain(start, learnable.NONNEG)
     for (name, before), (_, after) in zip(start.named_parameters(), model.named_parameters(), strict=True):
         assert after.dtype == torch.float32, name
@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_names_the_step(tmp_path):
 @pytest.mark.parametrize(("training_pairs", "held", "word"), [([], 4, "training"), (4, [], "validation")])
 def test_no_examples_is_an_error(training_pairs, held, word, known):
     made = [learnable.pairs(count) if count else [] for count in (training_pairs, held)]
-    model = t5.build(learnable.SCRATCH, known)
+    model = architectures.build(learnable.SCRATCH, known)
     with pytest.raises(BadInput, match=f"no {word} examples"):
         training.train(
             model,

@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
-from mono_s2s.models import batches, checkpoints, losses, monotone, t5
+from mono_s2s.models import architectures, batches, checkpoints, losses, monotone
 from mono_s2s.scale import Constraint
 
 MODES = ("nonneg", "sign_frozen", "abs_init_free")
@@ -212,7 +212,7 @@ def test_an_unknown_architecture_is_an_error():
 
 def test_the_parametrized_model_trains_in_every_mode(encoding):
     for mode in MODES:
-        model = t5.build(learnable.SCRATCH, encoding)
+        model = architectures.build(learnable.SCRATCH, encoding)
         monotone.constrain(model, constraint(mode))
         pairs = learnable.pairs(5)
         batch = batches.collate([p.input_ids for p in pairs], [p.target_ids for p in pairs], encoding, "cpu")

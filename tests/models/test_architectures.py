@@ -10,21 +10,21 @@ import pytest
 import torch
 
 from mono_s2s.files import BadInput
-from mono_s2s.models import checkpoints, t5
+from mono_s2s.models import architectures, checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_model_from_scratch_is_what_the_settings_say(encoding):
-    model = t5.build(learnable.SCRATCH, encoding)
+    model = architectures.build(learnable.SCRATCH, encoding)
     config = model.config
     assert (config.d_model, config.d_kv, config.num_heads, config.d_ff) == (16, 4, 2, 32)
     assert (config.num_layers, config.num_decoder_layers, config.dense_act_fn) == (1, 1, "relu")
     assert config.vocab_size == encoding.vocabulary
     assert config.dropout_rate == learnable.SETTINGS.dropout
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    t5.fit(model, encoding)
-    facts = t5.facts(model)
+    architectures.fit(model, encoding)
+    facts = architectures.facts(model)
     assert facts["name"] == "scratch (1+1 layers, width 16)"
     assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
 
@@ -32,12 +32,12 @@ def test_a_model_from_scratch_is_what_the_settings_say(encoding):
 def test_the_model_seed_alone_decides_the_weights(encoding):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    one = learnable.digest(t5.build(learnable.SCRATCH, encoding))
+    one = learnable.digest(architectures.build(learnable.SCRATCH, encoding))
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(1)
-    assert learnable.digest(t5.build(learnable.SCRATCH, encoding)) == one
+    assert learnable.digest(architectures.build(learnable.SCRATCH, encoding)) == one
     other = learnable.SCRATCH.model_copy(update={"model_seed": 4})
-    assert learnable.digest(t5.build(other, encoding)) != one
+    assert learnable.digest(architectures.build(other, encoding)) != one
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def test_the_model_seed_alone_decides_the_weights(encoding):
     [("vocab_size", 10, "10 rows"), ("eos_token_id", 7, "eos_token_id is 7"), ("pad_token_id", 3, "pad_token_id is 3")],
 )
 def test_a_model_that_speaks_other_ids_is_refused(key, value, message, encoding):
-    model = t5.build(learnable.SCRATCH, encoding)
+    model = architectures.build(learnable.SCRATCH, encoding)
     setattr(model.config, key, value)
     with pytest.raises(BadInput, match=message):
-        t5.fit(model, encoding)
+        architectures.fit(model, encoding)
 
 
 FETCH = """
 import sys
 from mono_s2s import files
-from mono_s2s.models import t5
+from mono_s2s.models import architectures
 from mono_s2s.scale import PretrainedModel
 import learnable
 for asked in sys.argv[1:]:
     name, revision = asked.split("@")
     try:
-        model = t5.load_pretrained(PretrainedModel(kind="pretrained", name=name, revision=revision))
-        print(learnable.digest(model), t5.facts(model)["name"])
+        model = architectures.load_pretrained(PretrainedModel(kind="pretrained", name=name, revision=revision))
+        print(learnable.digest(model), architectures.facts(model)["name"])
     except files.BadInput as error:
         print(f"error: {error}")
 """
@@ -69,7 +69,7 @@ for asked in sys.argv[1:]:
 
 def test_a_model_comes_from_the_hub_at_its_revision_and_from_safetensors_alone(tmp_path, data, encoding):
     """A model as it should be; the same at a revision that is not there; none; one whose weights are a pickle."""
-    model = t5.build(learnable.SCRATCH, encoding)
+    model = architectures.build(learnable.SCRATCH, encoding)
     checkpoints.save(model, data, tmp_path / "good")
     checkpoints.save(model, data, tmp_path / "pickled")
     (tmp_path / "pickled/model.safetensors").unlink()
