@@ -172,6 +172,20 @@ class TextFile(Section):
     # Null for a plain file.
     field: str | None = None
 
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and its last extension: what its texts are named after."""
+        return self.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+    @model_validator(mode="after")
+    def _field_fits(self) -> Self:
+        if self.path.endswith(".jsonl") == (self.field is None):
+            raise ValueError(
+                f"{self.path}: a JSONL file (*.jsonl) needs `field`, the name of the field with the text; "
+                "another file must not have one"
+            )
+        return self
+
 
 class TextFiles(Section):
     """Text from files: plain ones are cut at blank lines into passages, a line of JSONL is one."""
@@ -186,6 +200,14 @@ class TextFiles(Section):
     test: Count
     attack_optimization: Count
     attack_evaluation: Count
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        stems = [file.stem for file in self.files]
+        for stem in stems:
+            if stems.count(stem) > 1:
+                raise ValueError(f"corpus.source.files: two files are called {stem!r}, their texts' ids would clash")
+        return self
 
 
 class HubText(Section):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mono_s2s.corpus import wording
 from mono_s2s.corpus.texts import Pool, Text, seeded
-from mono_s2s.sources import GeneratedSource
+from mono_s2s.sources import GeneratedSource, GeneratedText
 
 DOMAINS = ("news", "dialogue")
 
@@ -191,3 +191,27 @@ def pretraining(source: GeneratedSource, documents: int, mix: Mapping[str, float
             yield WRITERS[domain](rng, task)
 
     return Pool("pretraining", drawn(), documents, "corpus.pretraining.documents")
+
+
+def text_pools(source: GeneratedText, pretraining: int | None) -> list[Pool]:
+    """The splits of a language modelling study, held-out ones first; each from a stream of its own.
+
+    A text is a story and, on a line of its own, its summary.
+
+    Args:
+        source: domains and sizes.
+        pretraining: how many texts the standard model is trained on; None: it comes from the hub.
+    """
+
+    def texts(stream: str, domain: str) -> Iterator[Text]:
+        for story in stories(source.data_seed, f"text/{stream}", (domain,)):
+            yield Text(story.example_id, domain, f"{story.document}\n{story.references[0]}", ())
+
+    found = []
+    for split in ("attack_evaluation", "test", "attack_optimization", "validation", "train"):
+        name = f"test_{source.domain}" if split == "test" else split
+        found.append(Pool(name, texts(split, source.domain), getattr(source, split), f"corpus.source.{split}"))
+    if pretraining is not None:
+        stream = texts("pretraining", source.pretraining_domain)
+        found.append(Pool("pretraining", stream, pretraining, "corpus.pretraining.documents"))
+    return found
