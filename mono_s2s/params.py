@@ -26,6 +26,15 @@ class Statistics(Section):
         return self
 
 
+class Sweep(Section):
+    """How `mono sweep` picks a variant of the constraint; declared before any variant runs, and never relaxed."""
+
+    # Monotonic over baseline, at every seed: 1.0 allows no loss of quality at all.
+    perplexity_ratio_ceiling: Annotated[float, Field(ge=1)]
+    # What is to fall: a metric of an attack, of which more is worse.
+    damage: Annotated[str, Field(pattern=r"^(hotflip|uat)\.(delta_nll_per_token|relative_nll|delta_rougeL|success)$")]
+
+
 class Params(Section):
     """params.yaml."""
 
@@ -35,6 +44,7 @@ class Params(Section):
     studies: list[Literal[STUDIES]] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(min_length=5, max_length=5)
     statistics: Statistics
+    sweep: Sweep
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

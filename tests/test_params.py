@@ -29,11 +29,16 @@ def test_it_is_well_formed_and_fits_on_a_screen():
         ("seeds", [1, 2, 3, 4], "seeds: List should have at least 5 items"),
         ("seeds", [1, 2, 3, 4, 4], "the file: seeds holds one seed twice: a copy of a run is not another run"),
         ("statistics", {"confidence": 2.0}, "statistics.confidence: Input should be less than 1, not 2.0"),
+        ("sweep", {"perplexity_ratio_ceiling": 0.9}, "sweep.perplexity_ratio_ceiling: Input should be greater than or"),
+        ("sweep", {"perplexity_ratio_ceiling": float("inf")}, "sweep.perplexity_ratio_ceiling: Input should be a fini"),
+        ("sweep", {"perplexity_ratio_ceilings": 5.0}, "sweep.perplexity_ratio_ceilings: Extra inputs are not permitt"),
+        ("sweep", {"damage": "hotflip.clean_nll_per_token"}, "sweep.damage: String should match pattern '^(hotflip|"),
+        ("sweep", {"damage": "uat.random_success"}, "sweep.damage: String should match pattern '^(hotflip|uat)"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path, key, value, message):
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    content[key] = {**content["statistics"], **value} if key == "statistics" else value
+    content[key] = {**content[key], **value} if isinstance(value, dict) else value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(BadInput) as caught:
         params.load_params(tmp_path)
