@@ -191,30 +191,76 @@ def test_accumulated_gradients_weigh_tokens_not_batches(arm, known):
     assert (stepped(1, weights=(1 / 2, 1 / 14)) - together).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("arm", ["baseline", "monotonic"])
-def test_gradient_checkpointing_computes_twice_and_changes_no_result(arm, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "arm", "layer", "layers"),
+    [
+        ("t5", "baseline", "T5DenseActDense", 2),
+        ("t5", "monotonic", "T5DenseActDense", 2),
+        ("gpt_neox", "monotonic", "GPTNeoXMLP", 1),
+        ("llama", "monotonic", "LlamaMLP", 1),
+    ],
+)
+def test_gradient_checkpointing_computes_twice_and_changes_no_result(kind, arm, layer, layers, tmp_path):
     passes = {}
 
     def trained(checkpointing):
         passes[checkpointing] = 0
 
         def count(module, inputs):
-            passes[checkpointing] += type(module).__name__ == "T5DenseActDense"
+            passes[checkpointing] += type(module).__name__ == layer
 
         hook = torch.nn.modules.module.register_module_forward_pre_hook(count)
         changes = {"dropout": 0.0, "epochs": 1, "gradient_checkpointing": checkpointing}
         try:
-            outcome, model = learnable.run(tmp_path, arm=arm, examples=24, changes=changes)
+            outcome, model = learnable.run(tmp_path, kind=kind, arm=arm, examples=24, changes=changes)
         finally:
             hook.remove()
         return outcome.best["validation_nll_per_token"], model
 
     (plain, model), (saving, twin) = trained(False), trained(True)
-    # Two feed-forward layers; 3 steps of two parts are replayed, validation is not.
-    assert passes[True] - passes[False] == 2 * 3 * 2
+    # Its feed-forward layers; 3 steps of two parts are replayed, validation is not.
+    assert passes[True] - passes[False] == layers * 3 * 2
     assert saving == pytest.approx(plain, rel=1e-5)
     for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "llama"])
+def test_a_decoder_learns_from_blocks(kind, tmp_path):
+    outcome, model = learnable.run(tmp_path, kind=kind)
+    assert outcome.best["validation_nll_per_token"] < 0.8 * outcome.initial["validation_nll_per_token"]
+    # A block counts as one input token and its own length in targets: each of its tokens is learned once an epoch.
+    assert outcome.budget["input_tokens"] == 3 * 60
+    assert outcome.budget["target_tokens"] == 3 * 60 * standin.BLOCK
+    monotone.verify(model, learnable.CONSTRAINTS[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "free", "decayed"),
+    [
+        (
+            "gpt_neox",
+            {"layernorm", "layer_norm", "bias", "dense_h_to_4h.parametrizations", "dense_4h_to_h.parametrizations"},
+            {"embed_in", "lm_head", "query_key_value", "attention.dense"},
+        ),
+        (
+            "llama",
+            {"layernorm", "model.norm", "up_proj.parametrizations", "down_proj.parametrizations"},
+            {"embed_tokens", "lm_head", "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj"},
+        ),
+    ],
+)
+def test_a_decoder_s_norms_biases_and_constrained_matrices_take_no_decay(kind, free, decayed, tmp_path):
+    model = architectures.build(learnable.SCRATCHES[kind], learnable.encoding(tmp_path, kind))
+    monotone.constrain(model, learnable.CONSTRAINTS[kind])
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = training.groups(model, 0.5)
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    for group, parts in zip(groups, (decayed, free), strict=True):
+        found = [names[id(parameter)] for parameter in group["params"]]
+        assert all(any(part in name for part in parts) for name in found), found
+        assert all(any(part in name for name in found) for part in parts), found
+    assert sum(len(group["params"]) for group in groups) == len(names)
 
 
 def test_bf16_passes_leave_fp32_weights_that_small_steps_still_move(tmp_path):
@@ -234,6 +280,32 @@ def test_bf16_passes_leave_fp32_weights_that_small_steps_still_move(tmp_path):
     assert outcome.initial["validation_nll_per_token"] == pytest.approx(
         exact.initial["validation_nll_per_token"], rel=0.02
     )
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "llama"])
+def test_a_constrained_decoder_really_moves_at_the_published_rate(kind, tmp_path):
+    """The published runs kept V in bf16, where a step of 5e-5 is less than half of what lies between two numbers."""
+    coarse = standin.COMPUTE.model_copy(update={"precision": "bf16"})
+    changes = {"learning_rate": 5e-5, "weight_decay": 0.0, "epochs": 1}
+    _, model = learnable.run(tmp_path, kind=kind, changes=changes, compute_as=coarse)
+    start = architectures.build(learnable.SCRATCHES[kind], learnable.encoding(tmp_path / "data", kind))
+    monotone.constrain(start, learnable.CONSTRAINTS[kind])
+    after = dict(model.named_parameters())
+    steps = 0
+    for name, before in start.named_parameters():
+        if not monotone.is_free(name):
+            continue
+        steps += 1
+        assert after[name].dtype == torch.float32
+        assert (after[name] != before).float().mean() > 0.95, name
+        # The same, always in one direction, in bf16 weights.
+        stuck = torch.nn.Parameter(before.detach().bfloat16())
+        optimizer = torch.optim.AdamW([stuck], lr=5e-5, weight_decay=0.0)
+        for _ in range(20):
+            stuck.grad = torch.ones_like(stuck)
+            optimizer.step()
+        assert (stuck != before.bfloat16()).float().mean() < 0.01, name
+    assert steps == 2
 
 
 def test_a_state_is_keyed_by_parameters_and_inputs(tmp_path):
@@ -268,24 +340,29 @@ def test_no_examples_is_an_error(training_pairs, held, word, known):
         )
 
 
-def child(folder, step, seconds):
+def child(kind, folder, step, seconds):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests/learnable.py"), str(folder), str(step), str(seconds)]
+    command = [sys.executable, str(ROOT / "tests/learnable.py"), kind, str(folder), str(step), str(seconds)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("seconds", [0.0, math.inf], ids=["state a step", "state an epoch"])
-def test_a_killed_run_goes_on_bit_for_bit(seconds, whole, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [("t5", 0.0), ("t5", math.inf), ("gpt_neox", 0.0), ("llama", math.inf)],
+    ids=["state a step", "state an epoch", "gpt_neox, a step", "llama, an epoch"],
+)
+def test_a_killed_run_goes_on_bit_for_bit(kind, seconds, whole, tmp_path):
+    expected, trained = whole if kind == "t5" else learnable.run(tmp_path / "whole", kind=kind)
     step = int(np.random.default_rng().integers(STEPS + 2, TOTAL))
-    killed = child(tmp_path, step, seconds)
+    killed = child(kind, tmp_path, step, seconds)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "result.json").exists()
     resumed_from = max(files.read_json(path)["step"] for path in (tmp_path / "state").glob("*.json"))
     assert resumed_from == (step - 1 if seconds == 0 else (step - 1) // STEPS * STEPS)
     rows = []
-    outcome, model = learnable.run(tmp_path, state=tmp_path / "state", follow=rows.append)
-    assert learnable.digest(model) == learnable.digest(whole[1]), f"killed in step {step}"
-    assert dataclasses.asdict(outcome) == dataclasses.asdict(whole[0])
+    outcome, model = learnable.run(tmp_path, kind=kind, state=tmp_path / "state", follow=rows.append)
+    assert learnable.digest(model) == learnable.digest(trained), f"killed in step {step}"
+    assert dataclasses.asdict(outcome) == dataclasses.asdict(expected)
     assert rows == outcome.curve
 
 
