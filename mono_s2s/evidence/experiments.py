@@ -1,11 +1,15 @@
-"""DVC's experiments, read from git alone: which there are, and the files that each of them committed.
+r"""DVC's experiments, read from git alone: which there are, and the files that each of them committed.
 
 What DVC 3.67 leaves, as measured: a finished experiment is a ref refs/exps/<first 2 digits>/<other 38 digits of the
 commit that it started from>/<name>, one commit on top of that one. The commit holds params.yaml and the scale file with
 the values of `-S`, dvc.lock, and the `cache: false` outs of what ran: the results of its own seed. All other seeds'
 results in its tree are those of the commit that it started from, of other parameters perhaps. Refs such as
 refs/exps/stash, refs/exps/celery/stash and refs/exps/exec/* are the queue's. A run that is queued, running or failed
-has no ref, and an experiment that changes nothing has one that differs in dvc.lock alone, or in nothing.
+has no ref; an experiment that changes nothing has one all the same, with an empty commit. `-n NAME` with several
+values of `-S` gives NAME-1, NAME-2 and so on. In one command seeds and constraints multiply, a file before its keys:
+
+    dvc exp run --queue headline -S scale=toy -S 'seed=42,1337' \
+      -S 'scales/toy.yaml:t5_experiments.train.constraint.mode=nonneg,abs_init_free'
 """
 
 from __future__ import annotations
