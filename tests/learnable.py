@@ -8,6 +8,7 @@ with SIGKILL when the curve reaches STEP (0: never); what it ends with goes to F
 import dataclasses
 import hashlib
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -89,6 +90,33 @@ def blocks(count: int, seed: int = 0) -> list[reading.Pair]:
         words = random.integers(7, 13, size=4).tolist()
         made.append(reading.Pair((1,), tuple((words * standin.BLOCK)[: standin.BLOCK])))
     return made
+
+
+def serve(folder: Path, kind: str, data: Path) -> torch.nn.Module:
+    """Random weights as the hub would serve them: Pythia's old files in fp16, with buffers that later code computes by
+    itself; Llama's in bf16, with a tied output matrix. The model that was written."""
+    model = architectures.build(SCRATCHES[kind], encoding(data, kind))
+    model.config.tie_word_embeddings = kind == "llama"
+    model.tie_weights()
+    model.to(torch.float16 if kind == "gpt_neox" else torch.bfloat16).save_pretrained(folder)
+    path = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    if kind == "gpt_neox":
+        old = "gpt_neox.layers.0.attention."
+        tensors[f"{old}bias"] = torch.ones(1, 1, 21, 21, dtype=torch.bool).tril()
+        tensors[f"{old}masked_bias"] = torch.tensor(-1e9)
+        tensors[f"{old}rotary_emb.inv_freq"] = torch.ones(1)
+    assert ("embed_out.weight" in tensors) == (kind == "gpt_neox")
+    assert "lm_head.weight" not in tensors
+    safetensors.torch.save_file(tensors, path, metadata={"format": "pt"})
+    # Pythia has neither.
+    (folder / "generation_config.json").unlink()
+    config = files.read_json(folder / "config.json")
+    del config["origin"]
+    files.write_json(folder / "config.json", config)
+    for file in (data / "tokenizer").iterdir():
+        shutil.copy(file, folder)
+    return model
 
 
 def digest(model: torch.nn.Module) -> str:

@@ -58,7 +58,10 @@ def family(config: Any) -> Family:
         BadInput: none that the studies know.
     """
     if config.model_type not in FAMILIES:
-        raise BadInput(f"standard: a {config.model_type} model is none of {', '.join(FAMILIES)}: name one of these")
+        raise BadInput(
+            f"standard: models of type {config.model_type} are not known here, but {', '.join(FAMILIES)}: "
+            "name one of these"
+        )
     return FAMILIES[config.model_type]
 
 
