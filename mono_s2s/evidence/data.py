@@ -51,7 +51,8 @@ class DataStatistics(Part):
     overlaps: dict[str, Annotated[int, Field(ge=0, le=0)]]
     # How many documents were dropped as duplicates: "<split>/<source> copies <split>/<source>", the first copy last.
     duplicates_dropped: dict[str, Count]
-    # Rows left out because document or summary is empty, by the parameter that names their source.
+    # Rows left out because document or summary is empty, or the text too short to be attacked, by the parameter that
+    # names their source.
     empty_dropped: dict[str, Count]
     vocabulary: Count
     # Ids that an attack may use: no special ones, and with a tokenizer trained here, none that training never showed.

@@ -5,6 +5,7 @@ import math
 import shutil
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 
@@ -70,7 +71,7 @@ def test_metadata_says_who_when_and_with_what(study):
     assert found["experiment_type"] == "t5_summarization"
     assert found["hyperparameters"] == scale.read_yaml(Path("scales/demo.yaml"))[studies.STUDY]
     assert found["checkpoints"]["monotonic"] == {
-        "sha256": studies.checkpoint(42, "monotonic"),
+        "sha256": made_up.checkpoint(42, "monotonic"),
         "path": "runs/t5_experiments/seed_42/monotonic/checkpoint",
         "archived_to": None,
     }
@@ -137,7 +138,7 @@ def test_times_and_hosts_stand_in_two_files_only(study):
         ),
         ("monotonic", lambda c: c.update(initial_checkpoint="0" * 64), "initial_checkpoint is not the baseline's"),
         ("monotonic", lambda c: c.update(arm="baseline"), "monotonic/results.json: arm is baseline, not monotonic"),
-        ("baseline", lambda c: c.update(checkpoint=studies.sha("standard")), "two of the three models have the same"),
+        ("baseline", lambda c: c.update(checkpoint=made_up.sha("standard")), "two of the three models have the same"),
         ("monotonic", lambda c: c.update(constraint=None), "the monotonic arm has one and the baseline none"),
         ("baseline", lambda c: c["best"].update(train_nll_per_token=None), "best.train_nll_per_token: null"),
         ("evaluate", lambda c: c.update(extra=1), "evaluate/results.json: extra: Extra inputs are not permitted"),

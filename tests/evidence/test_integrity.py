@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 
@@ -403,11 +404,11 @@ def test_two_seeds_with_the_same_outputs(study):
 
     def edit(run):
         copied_run(run)
-        old = {arm: studies.checkpoint(42, arm) for arm in ("baseline", "monotonic")}
+        old = {arm: made_up.checkpoint(42, arm) for arm in ("baseline", "monotonic")}
         for path in run.rglob("results.json"):
             text = path.read_text()
             for arm, digest in old.items():
-                text = text.replace(digest, studies.checkpoint(1337, arm))
+                text = text.replace(digest, made_up.checkpoint(1337, arm))
             path.write_text(text)
         for path in run.rglob("record.json"):
             studies.change(
@@ -424,8 +425,8 @@ def test_two_seeds_with_the_same_outputs(study):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (studies.DATA, "0" * 64, "experiment_results/t5_experiments/seed_2024: trained on other data than "),
-        (studies.sha("standard"), "0" * 64, "experiment_results/t5_experiments/seed_2024: its standard model is not "),
+        (made_up.DATA, "0" * 64, "experiment_results/t5_experiments/seed_2024: trained on other data than "),
+        (made_up.sha("standard"), "0" * 64, "experiment_results/t5_experiments/seed_2024: its standard model is not "),
     ],
 )
 def test_a_seed_on_other_ground(study, old, new, message):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 
@@ -66,9 +67,9 @@ def test_tables_of_one_run_name_that_run(study):
 
 def test_runs_carry_their_digests(study):
     run = files.read_json(FOLDER / "provenance.json")["experiments"]["t5_experiments_demo_seed42_20261120"]
-    assert run["data_digest"] == studies.DATA
+    assert run["data_digest"] == made_up.DATA
     assert run["parameters_digest"] == files.digest(studies.section(Path()))
-    assert run["checkpoints"]["monotonic"] == studies.checkpoint(42, "monotonic")
+    assert run["checkpoints"]["monotonic"] == made_up.checkpoint(42, "monotonic")
     assert set(run["code"]) == set(metadata.RECORDS)
 
 

@@ -5,7 +5,7 @@ import pytest
 import standin
 
 from mono_s2s import files, paths, scale
-from mono_s2s.evidence import examples, schemas
+from mono_s2s.evidence import examples, schemas, tasks
 from mono_s2s.models import checkpoints
 from stages import evaluate
 
@@ -49,15 +49,17 @@ def test_rows_recompute_the_results(workspace):
         "evaluation_examples.csv": workspace / FOLDER / "examples.csv",
         "reference_points.csv": workspace / FOLDER / "reference_points.csv",
     }
-    rows = examples.read(named["evaluation_examples.csv"], examples.EVALUATION)
-    points = examples.read(named["reference_points.csv"], examples.REFERENCE_POINTS)
+    rows = examples.read(
+        named["evaluation_examples.csv"], tasks.of("t5_experiments").columns["evaluation_examples.csv"]
+    )
+    points = examples.read(named["reference_points.csv"], tasks.of("t5_experiments").columns["reference_points.csv"])
     assert len(rows) == 2 * 3 * 5
     examples.check_evaluation(found, rows, points, named)
 
 
 def test_columns_are_in_the_agreed_order(workspace):
     with (workspace / FOLDER / "examples.csv").open() as file:
-        assert tuple(next(csv.reader(file))) == examples.EVALUATION
+        assert tuple(next(csv.reader(file))) == tasks.of("t5_experiments").columns["evaluation_examples.csv"]
 
 
 def test_the_record_names_inputs_outputs_and_parameters(workspace):

@@ -4,7 +4,7 @@ import pytest
 import standin
 
 from mono_s2s import files, paths, scale, seeds
-from mono_s2s.evidence import examples, schemas
+from mono_s2s.evidence import examples, schemas, tasks
 from mono_s2s.models import checkpoints
 from stages import hotflip
 
@@ -38,11 +38,11 @@ def test_rows_recompute_the_results(workspace):
         "hotflip_results.json": workspace / FOLDER / "results.json",
         "hotflip_examples.csv": workspace / FOLDER / "examples.csv",
     }
-    rows = examples.read(named["hotflip_examples.csv"], examples.HOTFLIP)
+    rows = examples.read(named["hotflip_examples.csv"], tasks.of("t5_experiments").columns["hotflip_examples.csv"])
     assert len(rows) == 3 * 4 * 10
     examples.check_attack("hotflip", found, rows, named)
     with named["hotflip_examples.csv"].open() as file:
-        assert tuple(next(csv.reader(file))) == examples.HOTFLIP
+        assert tuple(next(csv.reader(file))) == tasks.of("t5_experiments").columns["hotflip_examples.csv"]
 
 
 def test_the_record_names_inputs_outputs_and_parameters(workspace):

@@ -4,7 +4,7 @@ import pytest
 import standin
 
 from mono_s2s import files, paths, scale, seeds
-from mono_s2s.evidence import examples, schemas
+from mono_s2s.evidence import examples, schemas, tasks
 from mono_s2s.models import checkpoints
 from stages import uat
 
@@ -39,11 +39,11 @@ def test_rows_recompute_the_results(workspace):
         "uat_results.json": workspace / FOLDER / "results.json",
         "uat_examples.csv": workspace / FOLDER / "examples.csv",
     }
-    rows = examples.read(named["uat_examples.csv"], examples.UAT)
+    rows = examples.read(named["uat_examples.csv"], tasks.of("t5_experiments").columns["uat_examples.csv"])
     assert len(rows) == (3 * 4 + 6) * 10
     examples.check_attack("uat", found, rows, named)
     with named["uat_examples.csv"].open() as file:
-        assert tuple(next(csv.reader(file))) == examples.UAT
+        assert tuple(next(csv.reader(file))) == tasks.of("t5_experiments").columns["uat_examples.csv"]
 
 
 def test_the_record_names_inputs_outputs_and_parameters(workspace):
