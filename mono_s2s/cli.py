@@ -131,14 +131,15 @@ def _show_sweep(found: dict[str, Any], console: Any) -> None:
         f"{found['study']}, scale {found['scale']}, seeds {seeds}; damage: {found['damage']}; "
         f"perplexity ratio at most {found['perplexity_ratio_ceiling']} at every seed"
     )
-    shown = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # Lines that are not in the table are left whole: some are commands, to be copied.
+    console.print(Text(title, style="italic"), soft_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in sweeps.COLUMNS:
         shown.add_column(name, justify="left" if name in ("variant", "eligible") else "right")
     for row in found["variants"]:
         shown.add_row(*map(Text, sweeps.cells(row)))
     console.print(shown)
-    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=not console.is_terminal)
-    # Commands are printed whole, to be copied.
+    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=True)
     for paragraph in sweeps.words(found):
         console.print(Text(paragraph), soft_wrap=True)
 
