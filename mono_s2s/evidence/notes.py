@@ -15,6 +15,7 @@ SOURCES = {
     "files": "{texts} from local files",
     "hub": "public data sets",
 }
+ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
 # Which matrices a scope means; those that are not here are of the feed-forward layers alone.
 SCOPES = {"mlp_in_attn_out": "feed-forward input and attention output"}
 
@@ -107,33 +108,34 @@ def _text(summary: Mapping[str, Any]) -> dict[str, str]:
         "scale": _scale(summary, "texts"),
         "losses": "Losses (NLL) are nats per scored token.",
         "perplexity": (
-            "Perplexity: exp of the mean loss over every token of the held-out text, the same for all models; its "
-            "ratio is to the baseline of the same seed, and is not tested beside the loss that it follows from. "
-            f"For comparison, the tokens’ frequencies in the training text alone give {unigram}."
+            "Perplexity: exp of the mean loss over all tokens of the held-out text; its ratio is to the baseline of "
+            "the same seed, and is not tested beside the loss that it follows from. For comparison, the tokens’ "
+            f"frequencies in the training text alone give {unigram}."
         ),
         "constrained": (
             f"Constrained: {grouped(constraint['parameters'])} of {grouped(summary['model']['parameters'])} parameters."
         ),
         "activation": _activation(constraint),
         "scored": (
-            "Under attack only a continuation is scored, which no attack writes; the attacker may change any token of "
-            "the context before it but the start and special tokens."
+            "Under attack only a continuation is scored, which no attack writes; the attacker may touch the context "
+            "before it, but no start or special token."
         ),
         "success": f"Success: share of examples whose loss rises by {success} nats per scored token.",
         "attacks": (
-            f"HotFlip: {hotflip['n']} examples per seed, at most {hotflip['flips']} substitutions, white box. "
-            f"Triggers: {uat['n']} examples per seed, each model’s own {uat['trigger_tokens']} tokens before the context, "
-            f"found in {uat['iterations']} sweeps on other text. Every model has the same budget."
+            f"HotFlip: {hotflip['n']} examples per seed, at most {hotflip['flips']} substitutions. "
+            f"Triggers: {uat['n']} examples per seed, each model’s own {uat['trigger_tokens']} tokens before the "
+            f"context, found in {uat['iterations']} sweeps over other text. White box, and the same budget for every model."
         ),
     }
 
 
 def _activation(constraint: Mapping[str, Any]) -> str:
     """Whether the constraint makes the feed-forward layers monotone, which takes a monotone activation too."""
-    name = constraint["activation"]
+    kind, _, name = constraint["activation"].rpartition("-")
+    called = " ".join(part for part in (kind, ACTIVATIONS.get(name, name)) if part)
     if constraint["activation_monotone"]:
-        return f"The activation ({name}) is monotone."
-    return f"The activation ({name}) is not monotone, so non-negative weights alone do not make a layer monotone."
+        return f"The activation, {called}, is monotone."
+    return f"The activation, {called}, is not monotone, so non-negative weights alone do not make a layer monotone."
 
 
 def _scale(summary: Mapping[str, Any], texts: str) -> str:
