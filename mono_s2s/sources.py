@@ -152,10 +152,11 @@ class GeneratedText(Section):
 
     kind: Literal["generated"]
     data_seed: int
-    # What the study is about: fine-tuning, validation, attacks and test are all of this domain ...
+    # What the study is about: fine-tuning, validation, attacks and test are all of this domain.
     domain: Literal["news", "dialogue"]
-    # ... and the standard model is pretrained on this one.
-    pretraining_domain: Literal["news", "dialogue"]
+    # Of the pretraining texts, which are of all domains: share that tells one event in several wordings, without the
+    # story. Between stories, whose words can hardly be foreseen, that is what teaches a small model to look back.
+    retold: Share
     # Numbers of texts.
     train: Count
     validation: Count
@@ -217,6 +218,8 @@ class HubText(Section):
     configuration: str | None = None
     revision: Commit | None
     split: str
+    # The split's file in the repository (or a pattern for several), where the data set itself does not name it.
+    file: str | None = None
     # The column that holds the text.
     text: str
     # Rows to pass over, then rows to take.
