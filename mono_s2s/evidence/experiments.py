@@ -5,7 +5,8 @@ commit that it started from>/<name>, one commit on top of that one. The commit h
 the values of `-S`, dvc.lock, and the `cache: false` outs of what ran: the results of its own seed. All other seeds'
 results in its tree are those of the commit that it started from, of other parameters perhaps. Refs such as
 refs/exps/stash, refs/exps/celery/stash and refs/exps/exec/* are the queue's. A run that is queued, running or failed
-has no ref; an experiment that changes nothing has one all the same, with an empty commit. `-n NAME` with several
+has no ref; an experiment that changes nothing has one all the same, with an empty commit. What DVC replays from its
+run-cache keeps the records of the processes that ran, the commit in which they did included. `-n NAME` with several
 values of `-S` gives NAME-1, NAME-2 and so on. In one command seeds and constraints multiply, a file before its keys:
 
     dvc exp run --queue headline -S scale=toy -S 'seed=42,1337' \
