@@ -34,7 +34,9 @@ def _one_line(error: BaseException) -> str:
 def _builder(data: HubData | HubText, where: str) -> Any:
     """What makes a data set at exactly its revision."""
     datasets = _library()
-    builder = datasets.load_dataset_builder(data.name, data.configuration, revision=data.revision)
+    # The library finds splits by the names of files and folders, and stops at the first kind of name that it knows.
+    named = {data.split: data.file} if isinstance(data, HubText) and data.file else None
+    builder = datasets.load_dataset_builder(data.name, data.configuration, data_files=named, revision=data.revision)
     # The library falls back to whatever revision lies in its cache when the hub cannot be reached.
     if builder.hash != data.revision:
         raise ConnectionError("the hub did not answer, and the cache holds another revision")
@@ -88,9 +90,10 @@ def _tried(load: Callable[[Any, str], Any], data: HubData | HubText, source: Hub
         except Exception as error:  # the network layers below raise many kinds
             if left == 0:
                 tries = f"{source.retries} tries" if source.retries > 1 else "1 try"
-                raise BadInput(
-                    f"{where}: cannot be fetched after {tries} ({_one_line(error)}): check the network, run again"
-                ) from error
+                mend = (
+                    "check the file's name" if isinstance(error, FileNotFoundError) else "check the network, run again"
+                )
+                raise BadInput(f"{where}: cannot be fetched after {tries} ({_one_line(error)}): {mend}") from error
             time.sleep(source.retry_seconds)
     raise AssertionError("retries is at least 1")
 
@@ -154,7 +157,7 @@ def read_texts(data: HubText, source: HubTexts, where: str) -> tuple[list[Text],
     Raises:
         BadInput: as `read`, or the split ends before the last row asked for.
     """
-    where = f"{where}: {data.name} at revision {data.revision}"
+    where = f"{where}: {data.name} at revision {data.revision}" + (f", {data.file}" if data.file else "")
     rows = _tried(_stream, data, source, where)
     if len(rows) < data.limit:
         raise BadInput(
