@@ -152,7 +152,7 @@ def words(found: Mapping[str, Any]) -> list[str]:
     said = [found["verdict"]]
     if found["winner"]:
         said.append(
-            f"Over {len(found['seeds'])} seeds a winner is a choice, not a claim; and as it was picked on the seeds "
+            f"Over {len(found['seeds'])} seed(s) a winner is a choice, not a claim; and as it was picked on the seeds "
             f"and examples that are shown, its reduction looks better than it is. Confirm it with other seeds: "
             f"{found['confirm']}; dvc queue start"
         )
