@@ -196,8 +196,8 @@ def pretraining(source: GeneratedSource, documents: int, mix: Mapping[str, float
 def text_pools(source: GeneratedText, pretraining: int | None) -> list[Pool]:
     """The splits of a language modelling study, held-out ones first; each from a stream of its own.
 
-    A text is a story and, on a line of its own, its summary. Pretraining never sees that form: it has stories with their
-    record below, and events told in all three wordings.
+    A text is a story and, on a line of its own, its summary. Pretraining never sees that form: it has stories with
+    their record below, and events told in all three wordings.
 
     Args:
         source: domain and sizes.
