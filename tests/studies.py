@@ -231,6 +231,74 @@ def change(path, edit):
     path.write_text(files.to_json(content))
 
 
+def append(path, text):
+    """Add text to a file."""
+    with Path(path).open("a") as file:
+        file.write(text)
+
+
+def edit_lock(edit):
+    """Change the stages of stages/dvc.lock."""
+    content = from_yaml(Path("stages/dvc.lock"))
+    edit(content["stages"])
+    Path("stages/dvc.lock").write_text(to_yaml(content))
+
+
+def commit():
+    """`dvc commit -f`: the lock takes whatever lies there now."""
+    content = from_yaml(Path("stages/dvc.lock"))
+    parameters = {path: from_yaml(Path(path)) for path in ("params.yaml", "scales/demo.yaml")}
+    for stage in content["stages"].values():
+        for item in (*stage.get("deps", ()), *stage.get("outs", ())):
+            item["md5"] = files.md5(Path(item["path"]))
+        for path, keys in stage.get("params", {}).items():
+            for key in keys:
+                node = parameters[path]
+                for step in key.split("."):
+                    node = node[step]
+                keys[key] = node
+    Path("stages/dvc.lock").write_text(to_yaml(content))
+
+
+def refile(seed, edit, study=STUDY):
+    """Edit the results of one run and file them and their record anew, in every place but one's choice."""
+    run = paths.seed(study, seed)
+    edit(run)
+    collect(Path(), seed, study)
+    lock(Path())
+
+
+def rerecord(run, inputs=False):
+    """Let each record under `run` say that its process wrote what lies there now; with `inputs`, read it too."""
+    for path in sorted(run.rglob("record.json")):
+        found = files.read_json(path)
+        for key in ("inputs", "outputs") if inputs else ("outputs",):
+            found[key] = {name: files.md5(Path(name)) for name in found[key]}
+        path.write_text(files.to_json(found))
+
+
+def copied_run(run):
+    """Make seed 1337 a copy of seed 42 in everything, its own number written into every file."""
+    source = run.with_name("seed_42")
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            text = path.read_text().replace("seed_42", "seed_1337").replace('"seed": 42', '"seed": 1337')
+            target = run / path.relative_to(source)
+            target.write_text(text.replace('"42"', '"1337"').replace('"attack_seed": 43', '"attack_seed": 1338'))
+    rerecord(run, inputs=True)
+
+
+def renamed_checkpoints(run, study=STUDY):
+    """After `copied_run`: other weights are claimed, as they would be of another run."""
+    copied_run(run)
+    for path in run.rglob("results.json"):
+        text = path.read_text()
+        for arm in ("baseline", "monotonic"):
+            text = text.replace(checkpoint(42, arm, study), checkpoint(1337, arm, study))
+        path.write_text(text)
+    rerecord(run)
+
+
 def run(root, command, ok=True):
     """Output of a command typed in `root`; errors and all."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC")}
