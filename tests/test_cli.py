@@ -46,7 +46,7 @@ def test_good_parameters_are_listed(study):
             "params.yaml",
             "- evaluate.rougeL",
             "- rouge",
-            "error: params.yaml: statistics.families.primary.0: 'rouge' is",
+            "error: params.yaml: statistics.families.t5_experiments.primary.0: 'rouge' is",
         ),
         ("params.yaml", "- 1337", "- 42", "error: params.yaml: the file: seeds holds one seed twice"),
         (
@@ -87,12 +87,12 @@ def test_tables_show_what_is_printed(study):
 
 def test_tables_as_json(study):
     found = json.loads(mono("tables", "--json"))
-    assert [table["id"].split("_")[1] for table in found] == list("123456")
+    assert [table["id"].split("_")[1] for table in found] == list("1234567")
     assert len(json.loads(mono("tables", "1", "4", "--json"))) == 2
 
 
 def test_tables_that_are_not_there(study):
-    assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6\n"
+    assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6, 7\n"
     shutil.rmtree("paper_evidence")
     assert mono("tables", ok=False).startswith("error: paper_evidence: no table_*.json here: run `dvc repro`")
 

@@ -115,7 +115,7 @@ def _text(summary: Mapping[str, Any]) -> dict[str, str]:
         "constrained": (
             f"Constrained: {grouped(constraint['parameters'])} of {grouped(summary['model']['parameters'])} parameters."
         ),
-        "activation": _activation(constraint),
+        "activation": activation(constraint),
         "scored": (
             "Under attack only a continuation is scored, which no attack writes; the attacker may touch the context "
             "before it, but no start or special token."
@@ -129,7 +129,7 @@ def _text(summary: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _activation(constraint: Mapping[str, Any]) -> str:
+def activation(constraint: Mapping[str, Any]) -> str:
     """Whether the constraint makes the feed-forward layers monotone, which takes a monotone activation too."""
     kind, _, name = constraint["activation"].rpartition("-")
     called = " ".join(part for part in (kind, ACTIVATIONS.get(name, name)) if part)
