@@ -124,7 +124,8 @@ def _text(summary: Mapping[str, Any]) -> dict[str, str]:
         "attacks": (
             f"HotFlip: {hotflip['n']} examples per seed, at most {hotflip['flips']} substitutions. "
             f"Triggers: {uat['n']} examples per seed, each model’s own {uat['trigger_tokens']} tokens before the "
-            f"context, found in {uat['iterations']} sweeps over other text. White box, and the same budget for every model."
+            f"context, found in {uat['iterations']} sweeps over other text. White box, and the same budget for every "
+            "model."
         ),
     }
 
