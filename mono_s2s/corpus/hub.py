@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from mono_s2s.corpus.texts import Pool, Text, shuffled
@@ -84,9 +85,6 @@ def _tried(load: Callable[[Any, str], Any], data: HubData | HubText, source: Hub
             raise BadInput(f"{where}: {_one_line(error)}: check name and revision") from error
         except (datasets.exceptions.DatasetsError, ValueError) as error:
             raise BadInput(f"{where}: cannot be read ({_one_line(error)}): check configuration and split") from error
-        except ImportError as error:
-            # Files may be compressed in a way that takes one more package to read.
-            raise BadInput(f"{where}: cannot be read ({_one_line(error)}): install the package it needs") from error
         except Exception as error:  # the network layers below raise many kinds
             if left == 0:
                 tries = f"{source.retries} tries" if source.retries > 1 else "1 try"
@@ -179,7 +177,7 @@ def _listed(source: HubSource | HubTexts) -> list[tuple[str, str, int, Any]]:
     Attack evaluation comes first of all: where it is drawn from a test set's own split, the test set does without.
 
     Raises:
-        BadInput: a revision is null; before the first download, not after hours of them.
+        BadInput: a revision is null, or a package is missing; before the first download, not after hours of them.
     """
     groups = [("attack_evaluation", "attack_evaluation", source.attack_evaluation)]
     groups += [(f"test_{name}", f"test.{name}", source.test[name]) for name in sorted(source.test)]
@@ -196,6 +194,8 @@ def _listed(source: HubSource | HubTexts) -> list[tuple[str, str, int, Any]]:
                 f"{where}.revision: null: put in the commit (40 hexadecimal digits) that "
                 f"https://huggingface.co/datasets/{data.name}/commits/main shows"
             )
+        if isinstance(data, HubText) and (data.file or "").endswith(".zst") and not find_spec("zstandard"):
+            raise BadInput(f"{where}.file: {data.file} needs the package zstandard: pip install zstandard")
     return listed
 
 

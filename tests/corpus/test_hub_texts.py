@@ -184,3 +184,16 @@ def test_a_revision_that_is_not_chosen_stops_before_the_first_download(content, 
         "https://huggingface.co/datasets/me/pile/commits/main shows"
     )
     assert hub.requests == []
+
+
+def test_a_package_that_is_missing_stops_before_the_first_download(content, hub, monkeypatch):
+    # As where it is not installed: the import system finds nothing under the name.
+    monkeypatch.setattr(hub_source, "find_spec", lambda name: None)
+    hub.requests.clear()
+    settings = HubTexts.model_validate(content(train__file="train/00.jsonl.zst")["source"])
+    with pytest.raises(BadInput) as caught:
+        hub_source.text_pools(settings, 20)
+    assert str(caught.value) == (
+        "corpus.source.train.file: train/00.jsonl.zst needs the package zstandard: pip install zstandard"
+    )
+    assert hub.requests == []
