@@ -161,3 +161,41 @@ def test_a_trigger_does_not_change_what_is_scored(model, examples, allowed, enco
             nats, tokens = losses.per_example(losses.logits(model, batch, encoding), batch["labels"])
             assert tokens.item() == standin.CONTINUATION
             assert nats.item() == pytest.approx(by_hand(model, packed, example.reference_ids[0]), rel=1e-5)
+
+
+def test_a_gated_model_is_attacked_alike(kind, examples, encoding):
+    """Llama: other embeddings, norms and positions; the same search, the same losses by hand."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "max_position_embeddings": 64}
+    config = LlamaConfig(vocab_size=standin.ROWS, num_attention_heads=4, attn_implementation="eager", **sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        # Wide enough a start that the context matters.
+        config.initializer_range = 0.4
+        model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    allowed = space(model, encoding)
+    found = hotflip.run(model, examples, allowed, kind.hotflip, standin.COMPUTE, 1)
+    for example, record, packed in zip(
+        examples, found.records, hotflip.perturbed(examples, found.records, allowed), strict=True
+    ):
+        target = example.reference_ids[0]
+        assert record.losses[0] == pytest.approx(by_hand(model, encoding.pack(example.document_ids), target), rel=1e-5)
+        assert record.losses[-1] == pytest.approx(by_hand(model, packed, target), rel=1e-5)
+    assert sum(len(record.flips) for record in found.records) > 20
+    # The gradient of a context's last token is the slope of the loss along the way to another token.
+    packed, target = encoding.pack(examples[0].document_ids), examples[0].reference_ids[0]
+    table, _ = gradients.embedding_gradients(model, [packed], [target], encoding, standin.COMPUTE)
+    weight, place = model.get_input_embeddings().weight, len(packed) - 1
+    way = weight[30] - weight[packed[place]]
+
+    def loss(share):
+        batch = batches.collate([packed], [target], encoding, "cpu")
+        embeddings = model.get_input_embeddings()(batch.pop("input_ids")).clone()
+        embeddings[0, place] += share * way
+        logits = losses.logits(model, batch | {"inputs_embeds": embeddings}, encoding)
+        return losses.per_example(logits, batch["labels"])[0].item()
+
+    slope = (loss(0.001) - loss(-0.001)) / 0.002
+    assert abs(slope) > 0.01
+    assert float(table[0, place] @ way) == pytest.approx(slope, rel=0.05)
