@@ -19,6 +19,8 @@ from mono_s2s.scale import MultipleChoice
 # The share of examples whose right choice is the likeliest, whatever the choices' lengths. All tasks that we name have
 # it, and a mean of zeros and ones can be tested in pairs.
 METRIC = "acc"
+# The harness's own; used where a task's file asks for examples in its prompts.
+FEWSHOT_SEED = 1234
 
 
 def accuracies(models: Mapping[str, torch.nn.Module], data: Path, wanted: MultipleChoice) -> dict[str, Any]:
@@ -45,8 +47,11 @@ def accuracies(models: Mapping[str, torch.nn.Module], data: Path, wanted: Multip
     found: dict[str, Any] = {name: {"metric": METRIC, "models": {}} for name in tasks}
     for model_name, model in models.items():
         scorer = harness.models.huggingface.HFLM(pretrained=model, tokenizer=tokenizer, batch_size=wanted.batch_size)
-        # No resampling: intervals are made from the outcomes, over seeds too.
-        results = harness.simple_evaluate(scorer, tasks=list(tasks.values()), limit=wanted.limit, bootstrap_iters=0)
+        # Not `simple_evaluate`: it sets the seeds of the whole process and starts programs to describe the machine. No
+        # resampling: the outcomes are what intervals are made from.
+        results = harness.evaluate(
+            scorer, {"tasks": tasks, "groups": {}, "group_map": {}}, limit=wanted.limit, bootstrap_iters=0
+        )
         for name in tasks:
             outcomes = _outcomes(name, results["samples"][name])
             found[name]["n"] = len(outcomes)
@@ -97,6 +102,10 @@ def _tasks(wanted: MultipleChoice) -> dict[str, Any]:
                 f"{where}.tasks: the data of {name} cannot be had ({type(error).__name__}: {reason}): "
                 "check the network, or the task's file"
             ) from error
+        # What `simple_evaluate` does by default.
+        if found[name].get_config("num_fewshot") is None:
+            found[name].set_config(key="num_fewshot", value=0)
+        found[name].set_fewshot_seed(seed=FEWSHOT_SEED)
     return found
 
 
