@@ -45,8 +45,8 @@ def _decoder(settings: ScratchDecoder, encoding: Encoding) -> torch.nn.Module:
         "num_attention_heads": settings.heads,
         # A block and the start before it.
         "max_position_embeddings": 1 + encoding.max_target_tokens,
-        # The library's 0.02 is for widths of thousands. A width of 64 learns to copy sooner from this: after 700 steps of
-        # the demo's pretraining, perplexity 3.31 on the study's text instead of 3.52.
+        # The library's 0.02 is for widths of thousands. A width of 64 learns to copy sooner from this: after 700 steps
+        # of the demo's pretraining, perplexity 3.31 on the study's text instead of 3.52.
         "initializer_range": settings.width**-0.5,
         "tie_word_embeddings": False,
         "bos_token_id": encoding.start_id,
