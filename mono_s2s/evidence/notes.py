@@ -28,6 +28,10 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def budget(found: Mapping[str, Any], constraint: Mapping[str, Any]) -> str:
     """What the two arms were allowed, and what differs between them."""
     arms = found["arms"]
@@ -37,7 +41,7 @@ def budget(found: Mapping[str, Any], constraint: Mapping[str, Any]) -> str:
         for key in found["differing"]
     ]
     what = (
-        f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}, {own['steps']} updates of "
+        f"{_counted(own['epochs'], 'epoch')}, {own['steps']} updates of "
         f"{own['batch_size'] * own['accumulation']} examples, learning rate {_plain(own['learning_rate'])}, "
         f"{own['schedule']}"
     )
@@ -122,10 +126,10 @@ def _text(summary: Mapping[str, Any]) -> dict[str, str]:
         ),
         "success": f"Success: share of examples whose loss rises by {success} nats per scored token.",
         "attacks": (
-            f"HotFlip: {hotflip['n']} examples per seed, at most {hotflip['flips']} substitutions. "
-            f"Triggers: {uat['n']} examples per seed, each model’s own {uat['trigger_tokens']} tokens before the "
-            f"context, found in {uat['iterations']} sweeps over other text. White box, and the same budget for every "
-            "model."
+            f"HotFlip: {hotflip['n']} examples per seed, at most {_counted(hotflip['flips'], 'substitution')}. "
+            f"Triggers: {uat['n']} examples per seed, each model’s own {_counted(uat['trigger_tokens'], 'token')} "
+            f"before the context, found in {_counted(uat['iterations'], 'sweep')} over other text. White box, "
+            "and the same budget for every model."
         ),
     }
 
