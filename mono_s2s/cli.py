@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 def _checked(path: str) -> str | None:
     """What is wrong with a parameter file, or None."""
     from mono_s2s import params, scale
-    from mono_s2s.evidence.metrics import check_families
+    from mono_s2s.evidence.metrics import check_equivalence, check_families
 
     try:
         if path == "params.yaml":
@@ -34,6 +34,7 @@ def _checked(path: str) -> str | None:
             if not scale.scale_path(found.scale).is_file():
                 raise BadInput(f"params.yaml: scale: there is no {scale.scale_path(found.scale)}")
             check_families(found.statistics.families)
+            check_equivalence({study: part.metric for study, part in found.statistics.equivalence.items()})
         else:
             scale.load_scale(Path(path).stem)
     except BadInput as error:

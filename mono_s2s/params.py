@@ -10,11 +10,26 @@ from pydantic import Field, field_validator, model_validator
 from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 
+class Equivalence(Section):
+    """By how much two models may differ and still count as equal; declared before any run is seen."""
+
+    metric: str
+    # In the metric's unit.
+    margin: Annotated[float, Field(gt=0)]
+
+
 class Statistics(Section):
     """How seeds are compared."""
 
+    # Of the t intervals and of the crossed bootstrap intervals.
     confidence: Annotated[float, Field(gt=0, lt=1)]
-    alpha: Annotated[float, Field(gt=0, lt=1)]
+    # Of each family, and of each study's one equivalence test, whose interval is at 1 - 2 alpha.
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    # At which the minimum detectable effect is stated.
+    power: Annotated[float, Field(ge=0.5, lt=1)]
+    # Of the crossed bootstrap. Its draws follow from the names of study and metric: there is no seed to choose.
+    resamples: Annotated[int, Field(ge=1000)]
+    equivalence: dict[Literal[STUDIES], Equivalence]
     # Study, family, metrics.
     families: dict[Literal[STUDIES], Annotated[dict[str, list[str]], Field(min_length=1)]]
 
@@ -23,6 +38,8 @@ class Statistics(Section):
         for study in STUDIES:
             if study not in self.families:
                 raise ValueError(f"families has nothing for {study}: name what is tested, as for the other study")
+            if study not in self.equivalence:
+                raise ValueError(f"equivalence has nothing for {study}: name metric and margin, as for the other study")
         for study, families in self.families.items():
             named = [name for family in families.values() for name in family]
             for name in named:

@@ -9,7 +9,7 @@ import argparse
 
 from mono_s2s import params
 from mono_s2s.evidence import aggregation, integrity
-from mono_s2s.evidence.metrics import check_families
+from mono_s2s.evidence.metrics import check_equivalence, check_families
 from mono_s2s.scale import STUDIES
 from stages import command
 
@@ -21,6 +21,7 @@ def main() -> None:
     study = parser.parse_args().study
     selected = params.load_params()
     check_families(selected.statistics.families)
+    check_equivalence({name: part.metric for name, part in selected.statistics.equivalence.items()})
     integrity.verify(study, selected)
     aggregation.aggregate(study, selected)
 

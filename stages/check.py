@@ -14,7 +14,9 @@ from stages import command
 def main() -> None:
     """Type both files; the scale must have the study."""
     chosen = command.arguments(__doc__)
-    metrics.check_families(params.load_params().statistics.families)
+    compared = params.load_params().statistics
+    metrics.check_families(compared.families)
+    metrics.check_equivalence({study: part.metric for study, part in compared.equivalence.items()})
     scale.load_scale(chosen.scale).study(chosen.study)
     files.write_text(Path("runs") / chosen.study / "check.txt", "params.yaml and its scale file are well-formed\n")
 

@@ -143,14 +143,140 @@ def test_effect_size_is_unbiased():
     assert np.mean(found) == pytest.approx(0.5, abs=4 * np.std(found) / math.sqrt(len(found)))
 
 
+def test_wins_ties_and_losses_by_hand():
+    assert statistics.tally([1.0, 0.0, -2.0, 3.0], "higher") == statistics.Tally(win=2, tie=1, loss=1)
+    assert statistics.tally([1.0, 0.0, -2.0, 3.0], "lower") == statistics.Tally(win=1, tie=1, loss=2)
+
+
 @pytest.mark.parametrize("values", samples(8, (3, 5)))
-def test_comparison_agrees_with_scipys_paired_t_test(values):
-    control = np.arange(len(values)) * 0.7
-    result = stats.ttest_rel(np.array(values) + control, control)
-    compared = statistics.compare(values, 0.95)
-    interval = result.confidence_interval(0.95)
-    assert (compared.lower, compared.upper) == pytest.approx((interval.low, interval.high), rel=1e-9)
-    assert compared.positive + compared.zero + compared.negative == compared.n == len(values)
+def test_probability_of_improvement_is_mann_and_whitneys_u(values):
+    control = [round(value * 2) / 2 for value in values[::-1]]
+    ours = [round(value * 2) / 2 + 0.5 for value in values]
+    u = stats.mannwhitneyu(ours, control).statistic
+    n = len(values) ** 2
+    assert statistics.probability_of_improvement(ours, control, "higher") == pytest.approx(u / n)
+    assert statistics.probability_of_improvement(ours, control, "lower") == pytest.approx(1 - u / n)
+
+
+def test_probability_of_improvement_is_unbiased():
+    # Of two normal variables one standard deviation apart: the probability is Phi(1 / sqrt 2).
+    generator = np.random.default_rng(21)
+    found = [
+        statistics.probability_of_improvement(generator.normal(1, 1, 5), generator.normal(0, 1, 5), "higher")
+        for _ in range(1500)
+    ]
+    expected = stats.norm.cdf(1 / math.sqrt(2))
+    assert np.mean(found) == pytest.approx(expected, abs=4 * np.std(found) / math.sqrt(len(found)))
+
+
+@pytest.mark.parametrize("values", samples())
+def test_equivalence_is_two_of_scipys_one_sided_t_tests(values):
+    for margin in (0.1, 1.0, 5.0):
+        found = statistics.equivalence(values, margin, 0.05)
+        above = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
+        below = stats.ttest_1samp(values, margin, alternative="less").pvalue
+        assert (found.p_above_lower, found.p_below_upper) == pytest.approx((above, below), rel=1e-9)
+        assert found.p == max(found.p_above_lower, found.p_below_upper)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=8), st.floats(0.1, 5))
+def test_equivalence_is_shown_where_the_interval_lies_between_the_margins(values, margin):
+    found = statistics.equivalence(values, margin, 0.05)
+    inside = -margin < found.lower and found.upper < margin
+    edge = min(abs(found.lower + margin), abs(found.upper - margin)) < 1e-9
+    assert found.equivalent == inside or edge
+
+
+def test_equal_differences_are_equivalent_or_not_without_a_spread():
+    assert statistics.equivalence([0.5, 0.5], 1.0, 0.05).equivalent
+    assert statistics.equivalence([1.0, 1.0], 1.0, 0.05).p == 1.0
+    assert not statistics.equivalence([-2.0, -2.0], 1.0, 0.05).equivalent
+
+
+def test_no_difference_found_is_not_equivalence():
+    values = [-3.0, 2.0, 4.0, -2.0, 0.0]
+    assert statistics.sign_flip(values) > 0.5
+    assert not statistics.equivalence(values, 1.0, 0.05).equivalent
+
+
+def test_equivalence_has_its_size():
+    """At a true difference of exactly the margin, wide against the spread, 5 % are called equivalent."""
+    generator = np.random.default_rng(13)
+    trials = 2000
+    shown = sum(statistics.equivalence(generator.normal(1.0, 0.2, 5), 1.0, 0.05).equivalent for _ in range(trials))
+    assert abs(shown / trials - 0.05) < 4 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def test_power_is_the_published_one():
+    # G*Power 3.1, paired t test, d_z = 0.5, alpha 0.05, two tails, n = 34: 0.8077775.
+    assert statistics.power(0.5, 34, 0.05) == pytest.approx(0.8077775, abs=1e-7)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 3])
+def test_power_is_that_of_the_noncentral_t(n, alpha):
+    for effect in (0.0, 0.5, 2.0, -2.0):
+        critical, shift = stats.t.ppf(1 - alpha / 2, n - 1), abs(effect) * math.sqrt(n)
+        expected = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
+        assert statistics.power(effect, n, alpha) == pytest.approx(expected, abs=1e-9)
+    assert statistics.power(0.0, n, alpha) == pytest.approx(alpha, abs=1e-9)
+
+
+def test_the_minimum_detectable_effect_has_its_power():
+    for n in (2, 5, 8):
+        found = statistics.minimum_detectable(n, 3.0, 0.05, 0.8)
+        assert statistics.power(found / 3.0, n, 0.05) == pytest.approx(0.8, abs=1e-9)
+    assert statistics.minimum_detectable(5, None, 0.05, 0.8) is None
+    assert statistics.minimum_detectable(5, 0.0, 0.05, 0.8) == 0.0
+
+
+def test_the_minimum_detectable_effect_is_found_as_often_as_it_says():
+    generator = np.random.default_rng(17)
+    effect = statistics.minimum_detectable(5, 2.0, 0.05, 0.8)
+    trials = 2000
+    found = 0
+    for _ in range(trials):
+        lower, upper = statistics.t_interval(generator.normal(effect, 2.0, 5), 0.95)
+        found += not lower <= 0 <= upper
+    assert abs(found / trials - 0.8) < 4 * math.sqrt(0.8 * 0.2 / trials)
+
+
+def test_what_cannot_be_significant_is_underpowered():
+    assert statistics.underpowered(5, 0.05, 1)
+    assert not statistics.underpowered(6, 0.05, 1)
+    assert statistics.underpowered(6, 0.05, 2)
+    # Holm over six tests at eight seeds: 6 * 2 / 256 = 0.047.
+    assert not statistics.underpowered(8, 0.05, 6)
+    assert statistics.underpowered(8, 0.05, 7)
+
+
+ABOVE, AROUND, BELOW = (0.1, 0.3), (-0.1, 0.3), (-0.3, -0.1)
+
+
+@pytest.mark.parametrize(
+    ("p", "weak", "over_seeds", "over_both", "decision", "reasons"),
+    [
+        (0.05, False, ABOVE, ABOVE, "claimed", []),
+        (0.01, False, BELOW, BELOW, "claimed", []),
+        (0.051, False, ABOVE, ABOVE, "not claimed", ["the adjusted sign-flip p is above alpha"]),
+        (0.01, False, AROUND, ABOVE, "not claimed", ["the t interval includes 0"]),
+        (0.01, False, ABOVE, AROUND, "not claimed", ["the crossed bootstrap interval includes 0"]),
+        (0.01, False, ABOVE, (0.0, 0.1), "not claimed", ["the crossed bootstrap interval includes 0"]),
+        (0.01, False, ABOVE, BELOW, "not claimed", ["the intervals lie on different sides of 0"]),
+        (0.01, False, ABOVE, None, "not claimed", ["there is no crossed bootstrap interval"]),
+        (0.01, False, None, ABOVE, "not claimed", ["there is no t interval"]),
+        (
+            0.2,
+            True,
+            ABOVE,
+            ABOVE,
+            "cannot be claimed: underpowered",
+            ["the sign-flip test's floor is above alpha / m", "the adjusted sign-flip p is above alpha"],
+        ),
+    ],
+)
+def test_a_claim_needs_all_three(p, weak, over_seeds, over_both, decision, reasons):
+    assert statistics.decide(p, 0.05, weak, over_seeds, over_both) == (decision, reasons)
 
 
 def test_pairs_need_both():
@@ -177,3 +303,15 @@ def test_impossible_arguments_are_errors():
         statistics.holm({"a": math.nan})
     with pytest.raises(BadInput, match="0 pairs"):
         statistics.sign_flip_floor(0)
+    with pytest.raises(BadInput, match="one difference has no spread"):
+        statistics.equivalence([1.0], 1.0, 0.05)
+    with pytest.raises(BadInput, match=r"margin 0\.0 is not a positive number"):
+        statistics.equivalence([1.0, 2.0], 0.0, 0.05)
+    with pytest.raises(BadInput, match=r"alpha 0\.5 is not between"):
+        statistics.equivalence([1.0, 2.0], 1.0, 0.5)
+    with pytest.raises(BadInput, match="1 pairs have no spread"):
+        statistics.power(1.0, 1, 0.05)
+    with pytest.raises(BadInput, match="power: alpha 1 is not"):
+        statistics.power(1.0, 5, 1)
+    with pytest.raises(BadInput, match=r"power 0\.01 is not between alpha \(0\.05\) and 1"):
+        statistics.minimum_detectable(5, 1.0, 0.05, 0.01)

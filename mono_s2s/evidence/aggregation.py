@@ -1,4 +1,4 @@
-"""Runs added up: all_seeds_summary.json and statistical_tests.json, typed, and how they come about.
+"""Runs added up: all_seeds_summary.json, typed, and how it comes about; `comparisons` makes statistical_tests.json.
 
 The unit is the training run. Spreads are standard deviations over seeds with n - 1; intervals are Student's t.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from mono_s2s import files, paths, statistics
-from mono_s2s.evidence import collection, metrics, schemas
-from mono_s2s.evidence.metrics import CONTRAST, check_families
-from mono_s2s.evidence.schemas import Model, Part, Share
+from mono_s2s.evidence import collection, comparisons, metrics, schemas
+from mono_s2s.evidence.schemas import Model, Part
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
 
@@ -84,48 +82,8 @@ class Summary(Part):
     attacks: dict[str, dict[str, Any]]
 
 
-class Test(Part):
-    """One paired comparison over seeds."""
-
-    family: str
-    estimand: str
-    values: dict[str, float]
-    n: int
-    mean: float
-    sd: float | None
-    lower: float | None
-    upper: float | None
-    # d_z with Hedges' small-sample factor; null where it is undefined.
-    effect_size: float | None
-    # Exact two-sided sign-flip test, and the smallest p that it can give with so many seeds.
-    p: Share
-    floor: Share
-    # Holm's adjusted p inside the family.
-    p_holm: Share
-    rejected: bool
-    # The floor is above alpha / m, so that even unanimous seeds cannot reject once Holm has taken the family's m.
-    underpowered: bool
-    positive: int
-    zero: int
-    negative: int
-
-
-class Tests(Part):
-    """statistical_tests.json."""
-
-    __test__ = False  # not a class of tests, whatever pytest thinks of its name
-
-    schema_version: Literal[1]
-    study: str
-    scale: str
-    seeds: list[int]
-    contrast: str
-    test: str
-    confidence: float
-    alpha: float
-    families: dict[str, list[str]]
-    tests: dict[str, Test]
-
+# What `contents` holds, by file name.
+KINDS: dict[str, type[Part]] = {SUMMARY: Summary, TESTS: comparisons.Tests}
 
 Values = Mapping[int, float]
 
@@ -311,57 +269,11 @@ def summarize(runs: Mapping[int, collection.Run], finals: Mapping[int, schemas.F
     }
 
 
-def test(finals: Mapping[int, schemas.Final], params: Params) -> dict[str, Any]:
-    """The content of statistical_tests.json: the families of params.yaml, each under Holm's correction.
+def contents(study: str, params: Params, root: Path = Path()) -> dict[str, dict[str, Any]]:
+    """The content of both files by name, computed from what is filed of the paper's seeds; nothing is written.
 
     Raises:
-        BadInput: a family names an unknown metric, or a run lacks one.
-    """
-    check_families(params.statistics.families)
-    values = by_metric(finals)
-    first, chosen = next(iter(finals.values())), params.statistics
-    families = chosen.families[first.study]
-    found: dict[str, Any] = {}
-    for family, names in families.items():
-        differences = {
-            name: statistics.paired_differences(
-                values[name]["monotonic"], values[name]["baseline"], ("monotonic", "baseline")
-            )
-            for name in names
-        }
-        compared = {
-            name: statistics.compare(list(own.values()), chosen.confidence) for name, own in differences.items()
-        }
-        adjusted = statistics.holm({name: comparison.p for name, comparison in compared.items()})
-        for name, comparison in compared.items():
-            found[name] = {
-                **asdict(comparison),
-                "family": family,
-                "estimand": metrics.of(first.study)[name].estimand,
-                "values": {str(seed): value for seed, value in differences[name].items()},
-                "p_holm": adjusted[name],
-                "rejected": adjusted[name] <= chosen.alpha,
-                "underpowered": comparison.floor > chosen.alpha / len(names),
-            }
-    return {
-        "schema_version": 1,
-        "study": first.study,
-        "scale": first.scale,
-        "seeds": list(finals),
-        "contrast": CONTRAST,
-        "test": "exact two-sided paired sign-flip test over seeds, Holm's correction inside each family",
-        "confidence": chosen.confidence,
-        "alpha": chosen.alpha,
-        "families": dict(families),
-        "tests": found,
-    }
-
-
-def aggregate(study: str, params: Params, root: Path = Path()) -> None:
-    """Add up the paper's seeds of one study and write both files.
-
-    Raises:
-        BadInput: a run or a metric is missing, or a family names an unknown metric; nothing is written then.
+        BadInput: a run, a metric or an example is missing, or a family names an unknown metric.
     """
     runs, finals = {}, {}
     for seed in params.seeds:
@@ -369,9 +281,20 @@ def aggregate(study: str, params: Params, root: Path = Path()) -> None:
         runs[seed] = collection.read(study, seed, {name: folder / name for name in collection.COPIED})
         finals[seed] = schemas.read(folder / "final_results.json", schemas.Final)
     target = root / paths.aggregated(study)
-    summary = summarize(runs, finals, params.statistics.confidence)
-    tests = test(finals, params)
-    schemas.validate(summary, Summary, target / SUMMARY)
-    schemas.validate(tests, Tests, target / TESTS)
-    files.write_json(target / SUMMARY, summary)
-    files.write_json(target / TESTS, tests)
+    found = {
+        SUMMARY: summarize(runs, finals, params.statistics.confidence),
+        TESTS: comparisons.compare(runs, finals, by_metric(finals), params),
+    }
+    for name, kind in KINDS.items():
+        schemas.validate(found[name], kind, target / name)
+    return found
+
+
+def aggregate(study: str, params: Params, root: Path = Path()) -> None:
+    """Add up the paper's seeds of one study and write both files.
+
+    Raises:
+        BadInput: as `contents`; nothing is written then.
+    """
+    for name, content in contents(study, params, root).items():
+        files.write_json(root / paths.aggregated(study) / name, content)

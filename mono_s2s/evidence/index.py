@@ -33,7 +33,11 @@ CONTENTS = (
 )
 AGGREGATED = (
     ("all_seeds_summary.json", 2, "each metric over the seeds: values, mean, sd, t interval"),
-    ("statistical_tests.json", 1, "paired tests, monotonic minus baseline, corrected inside declared families"),
+    (
+        "statistical_tests.json",
+        2,
+        "what may be claimed of monotonic minus baseline, and why: tests, intervals, margins",
+    ),
     ("paper_ready_tables.tex", None, "the tables over all seeds in one LaTeX file"),
 )
 SCALES = {

@@ -129,6 +129,21 @@ def headlines(study: str) -> tuple[Headline, ...]:
     return _HEADLINES[TASKS[study]]
 
 
+def check_equivalence(chosen: Mapping[str, str], where: str = "params.yaml: statistics.equivalence") -> None:
+    """Stop at an equivalence test of a metric that its study does not measure.
+
+    Args:
+        chosen: the metric by study.
+        where: the key that holds them, for errors.
+
+    Raises:
+        BadInput: an unknown metric; names the key's path.
+    """
+    for study, name in chosen.items():
+        if name not in of(study):
+            raise BadInput(f"{where}.{study}.metric: {name!r} is not one of {', '.join(of(study))}")
+
+
 def check_families(
     families: Mapping[str, Mapping[str, Sequence[str]]], where: str = "params.yaml: statistics.families"
 ) -> None:

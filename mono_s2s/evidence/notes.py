@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mono_s2s.evidence.formatting import fixed, grouped
@@ -15,6 +15,8 @@ SOURCES = {
     "files": "{texts} from local files",
     "hub": "public data sets",
 }
+# How metrics' names begin; `claims_<stage>` is of those alone that do.
+STAGES = ("train", "evaluate", "hotflip", "uat")
 ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
 # Which matrices a scope means; those that are not here are of the feed-forward layers alone.
 SCOPES = {"mlp_in_attn_out": "feed-forward input and attention output"}
@@ -75,6 +77,64 @@ def test(found: Mapping[str, Any]) -> str:
             f"correction, so it cannot reach significance at {_plain(found['alpha'])} in its family, whatever the data."
         )
     return text
+
+
+def _amount(value: float, unit: str) -> str:
+    """A difference as tables print it: F-measures and other shares times 100, nats to three decimals."""
+    shift = 2 if unit.startswith(("F-measure", "share")) else 0
+    return fixed(value, 2 if shift else 3, shift)
+
+
+def _p(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {fixed(value, 4)}"
+
+
+def _in_words(test: Mapping[str, Any]) -> str:
+    """The estimate of one test with its direction."""
+    direction = "higher" if test["mean"] > 0 else "lower"
+    judged = "better" if direction == test["better"] else "worse"
+    unit = {"F-measure, 0 to 1": "ROUGE points", "share, 0 to 1": "percentage points"}.get(test["unit"], test["unit"])
+    return f"{test['words']}, {direction} ({judged}) by {_amount(abs(test['mean']), test['unit'])} {unit}"
+
+
+def claims(found: Mapping[str, Any], stages: Sequence[str]) -> str:
+    """Which differences are claimed, of the metrics of these stages, and by which rule.
+
+    Args:
+        found: content of statistical_tests.json.
+        stages: how the names of the table's metrics begin.
+    """
+    level = _percent(found["confidence"])
+    own = {name: test for name, test in found["tests"].items() if name.partition(".")[0] in stages}
+    claimed = [_in_words(test) for _, test in sorted(own.items()) if test["decision"] == "claimed"]
+    rule = (
+        f"A difference is claimed only where p ≤ {_plain(found['alpha'])} and both the {level} t interval over seeds "
+        f"and the {level} crossed bootstrap interval over seeds and examples exclude 0; "
+    )
+    if not claimed:
+        return f"{rule}none here is."
+    return f"{rule}here {'this one is' if len(claimed) == 1 else 'these are'}: {'; '.join(claimed)}."
+
+
+def clean_cost(found: Mapping[str, Any]) -> str:
+    """Whether the constraint's cost on clean data is shown to be smaller than the declared margin."""
+    own = found["equivalence"]
+    unit, level = own["unit"], _percent(1 - 2 * found["alpha"])
+    margin = _amount(own["margin"], unit)
+    mean, lower, upper = (_amount(own[key], unit) for key in ("mean", "lower", "upper"))
+    scaled = f"{unit.partition(',')[0]} × 100" if unit.startswith(("F-measure", "share")) else unit
+    p = _p(own["p_no_worse" if own["decision"] == "no worse than the margin" else "p"])
+    verdict = {
+        "equivalent": f"the two are equivalent within ±{margin} (two one-sided t tests, {p})",
+        "no worse than the margin": (
+            f"a cost of {margin} or more is excluded (one-sided t test, {p}), though equivalence is not shown"
+        ),
+        "not shown": f"equivalence within ±{margin} is not shown (two one-sided t tests, {p})",
+    }[own["decision"]]
+    return (
+        f"Clean cost: {own['words']} ({scaled}), monotonic − baseline, {mean}, {level} t interval over seeds "
+        f"[{lower}, {upper}]: {verdict}."
+    )
 
 
 def _summarization(summary: Mapping[str, Any]) -> dict[str, str]:
@@ -155,7 +215,7 @@ def sentences(summary: Mapping[str, Any], tests: Mapping[str, Any] | None, lead:
 
     Args:
         summary: content of all_seeds_summary.json.
-        tests: content of statistical_tests.json; without it there is no sentence `test`.
+        tests: content of statistical_tests.json; without it there are no sentences `test`, `claims` and `clean_cost`.
         lead: the leading seed.
     """
     seeds = summary["seeds"]
@@ -178,5 +238,6 @@ def sentences(summary: Mapping[str, Any], tests: Mapping[str, Any] | None, lead:
         **_OF_TASK[TASKS[summary["study"]]](summary),
     }
     if tests is not None:
-        found["test"] = test(tests)
+        found |= {"test": test(tests), "claims": claims(tests, STAGES), "clean_cost": clean_cost(tests)}
+        found |= {f"claims_{stage}": claims(tests, [stage]) for stage in STAGES}
     return found

@@ -152,9 +152,7 @@ def crossed_replicates(paired: Paired, resamples: int, random: np.random.Generat
     k = len(paired.treatment.numerator)
     of_seeds = _counts(k, resamples, random)
     parts = [
-        _summable(part).T
-        for arm in (paired.treatment, paired.control)
-        for part in (arm.numerator, arm.denominator)
+        _summable(part).T for arm in (paired.treatment, paired.control) for part in (arm.numerator, arm.denominator)
     ]
     found = np.empty(resamples)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

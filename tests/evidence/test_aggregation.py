@@ -10,7 +10,7 @@ import studies
 from scipy import stats
 
 from mono_s2s import files, params
-from mono_s2s.evidence import aggregation, collection, metrics, schemas
+from mono_s2s.evidence import aggregation, collection, comparisons, metrics, schemas
 from mono_s2s.files import BadInput
 
 RESULTS = Path("experiment_results") / studies.STUDY
@@ -38,7 +38,7 @@ def test_both_files_are_typed_and_stable(study):
     before = {path.name: path.read_bytes() for path in (RESULTS / "aggregated").iterdir()}
     assert set(before) == {"all_seeds_summary.json", "statistical_tests.json", "paper_ready_tables.tex"}
     schemas.read(RESULTS / "aggregated/all_seeds_summary.json", aggregation.Summary)
-    schemas.read(RESULTS / "aggregated/statistical_tests.json", aggregation.Tests)
+    schemas.read(RESULTS / "aggregated/statistical_tests.json", comparisons.Tests)
     aggregate()
     assert {path.name: path.read_bytes() for path in (RESULTS / "aggregated").iterdir()} == before
 
