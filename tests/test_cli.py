@@ -48,6 +48,12 @@ def test_good_parameters_are_listed(study):
             "- rouge",
             "error: params.yaml: statistics.families.t5_experiments.primary.0: 'rouge' is",
         ),
+        (
+            "params.yaml",
+            "{metric: evaluate.rougeL,",
+            "{metric: rougeL,",
+            "error: params.yaml: statistics.equivalence.t5_experiments.metric: 'rougeL' is not one of",
+        ),
         ("params.yaml", "- 1337", "- 42", "error: params.yaml: the file: seeds holds one seed twice"),
         (
             "scales/demo.yaml",

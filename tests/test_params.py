@@ -47,6 +47,23 @@ def test_it_is_well_formed_and_fits_on_a_screen():
         ),
         ("statistics", {"families": {"t6": {"a": ["b"]}}}, "statistics.families.t6"),
         ("statistics", {"confidence": 2.0}, "statistics.confidence: Input should be less than 1, not 2.0"),
+        ("statistics", {"alpha": 0.5}, "statistics.alpha: Input should be less than 0.5, not 0.5"),
+        ("statistics", {"power": 0.1}, "statistics.power: Input should be greater than or equal to 0.5, not 0.1"),
+        (
+            "statistics",
+            {"resamples": 10},
+            "statistics.resamples: Input should be greater than or equal to 1000, not 10",
+        ),
+        (
+            "statistics",
+            {"equivalence": {"t5_experiments": {"metric": "evaluate.rougeL", "margin": 0.01}}},
+            "statistics: equivalence has nothing for foundation_llm_experiments: name metric and margin",
+        ),
+        (
+            "statistics",
+            {"equivalence": {"t5_experiments": {"metric": "evaluate.rougeL", "margin": 0.0}}},
+            "statistics.equivalence.t5_experiments.margin: Input should be greater than 0, not 0.0",
+        ),
         ("sweep", {"perplexity_ratio_ceiling": 0.9}, "sweep.perplexity_ratio_ceiling: Input should be greater than or"),
         ("sweep", {"perplexity_ratio_ceiling": float("inf")}, "sweep.perplexity_ratio_ceiling: Input should be a fini"),
         ("sweep", {"perplexity_ratio_ceilings": 5.0}, "sweep.perplexity_ratio_ceilings: Extra inputs are not permitt"),

@@ -318,7 +318,8 @@ def _family(
     return found
 
 
-def _equivalence(study: str, values: Values, params: Params) -> dict[str, Any]:
+def equivalence(study: str, values: Values, params: Params) -> dict[str, Any]:
+    """The content of `Equivalence`: the study's declared metric against its declared margin."""
     declared, alpha = params.statistics.equivalence[study], params.statistics.alpha
     metric, own = metrics.of(study)[declared.metric], _differences(values, declared.metric)
     found = statistics.equivalence(list(own.values()), declared.margin, alpha)
@@ -372,5 +373,5 @@ def compare(
         "methods": _methods(params),
         "families": dict(families),
         "tests": found,
-        "equivalence": _equivalence(first.study, values, params),
+        "equivalence": equivalence(first.study, values, params),
     }

@@ -60,6 +60,12 @@ def test_a_scale_without_the_study(folder):
             "params.yaml: statistics.families.foundation_llm_experiments.primary.0: 'evaluate.rougeL' is not one of ",
         ),
         (
+            "params.yaml",
+            "{metric: evaluate.nll_per_token,",
+            "{metric: evaluate.rougeL,",
+            "params.yaml: statistics.equivalence.foundation_llm_experiments.metric: 'evaluate.rougeL' is not one of ",
+        ),
+        (
             "scales/demo.yaml",
             "flips: 5",
             "flip: 5",
