@@ -192,13 +192,15 @@ def _methods(params: Params) -> dict[str, str]:
         "minimum_detectable": (
             f"Smallest true mean difference that a two-sided paired t test over so many seeds, at alpha over the "
             f"number of tests in the family, finds with power {chosen.power:g}, if the true standard deviation is the "
-            "observed one. Where underpowered is true the sign-flip test finds none, however large."
+            "observed one; null where that is 0. Where underpowered is true the sign-flip test finds none, however "
+            "large."
         ),
         "equivalence": (
             "Two one-sided t tests (TOST) over seeds of the mean difference against minus and plus the declared "
             "margin, each at alpha; lower, upper: the t interval at 1 - 2 alpha, which lies inside the margins "
             "exactly where equivalence is shown. One test a study, so uncorrected. no worse than the margin: only the "
-            "side that is worse is excluded. not shown: neither, which does not show a difference either."
+            "side that is worse is excluded. not shown: neither, which does not show a difference either. Where all "
+            "seeds' differences are equal there is no t test: each p is 1 and nothing is shown."
         ),
         "decision": (
             "A difference is claimed only if p_holm is at most alpha, and the t interval over seeds excludes 0, and "

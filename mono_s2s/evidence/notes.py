@@ -129,7 +129,10 @@ def clean_cost(found: Mapping[str, Any]) -> str:
         "no worse than the margin": (
             f"a cost of {margin} or more is excluded (one-sided t test, {p}), though equivalence is not shown"
         ),
-        "not shown": f"equivalence within ±{margin} is not shown (two one-sided t tests, {p})",
+        "not shown": (
+            f"equivalence within ±{margin} is not shown "
+            + ("(all seeds differ equally)" if own["lower"] == own["upper"] else f"(two one-sided t tests, {p})")
+        ),
     }[own["decision"]]
     return (
         f"Clean cost: {own['words']} ({scaled}), monotonic − baseline, {mean}, {level} t interval over seeds "

@@ -93,7 +93,8 @@ def equivalence(differences: Sequence[float], margin: float, alpha: float) -> Eq
     """Schuirmann's two one-sided tests (TOST, 1987) of shape (n,) paired differences, n >= 2.
 
     The hypothesis that is rejected says that the mean difference is as large as the margin or larger, in either
-    direction; failing to find a difference is not enough. Where all differences are equal, t is infinite: p is 0 or 1.
+    direction; failing to find a difference is not enough. Where all differences are equal there is no t: nothing is
+    shown and p is 1, for a metric that never moves (two models that both score 0, say) is no evidence.
 
     Raises:
         BadInput: fewer than two differences, one is NaN or infinite, the margin is not positive, or `alpha` is not in
@@ -111,9 +112,7 @@ def equivalence(differences: Sequence[float], margin: float, alpha: float) -> Eq
 
     def beyond(distance: float) -> float:
         """P that Student's t is at least distance / error."""
-        if error == 0:
-            return 0.0 if distance > 0 else 1.0
-        return float(special.stdtr(freedom, -distance / error))
+        return float(special.stdtr(freedom, -distance / error)) if error else 1.0
 
     above, below = beyond(center + margin), beyond(margin - center)
     lower, upper = t_interval(found, 1 - 2 * alpha) or (center, center)
@@ -158,14 +157,14 @@ def minimum_detectable(n: int, spread: float | None, alpha: float, wanted: float
 
     Args:
         n: pairs.
-        spread: the differences' standard deviation; the answer is in its unit. None gives None.
+        spread: the differences' standard deviation; the answer is in its unit. None and 0 give None: nothing is known.
         alpha: level of the one test; under Holm's correction that of its strictest step, alpha / m.
         wanted: the power asked for, in (alpha, 1).
 
     Raises:
         BadInput: fewer than two pairs, or `alpha` or `wanted` is impossible.
     """
-    if spread is None:
+    if not spread:
         return None
     if not alpha < wanted < 1:
         raise BadInput(f"minimum detectable effect: power {wanted} is not between alpha ({alpha:g}) and 1")
@@ -208,6 +207,8 @@ def decide(
             against.append(f"there is no {name}")
         elif found[0] <= 0 <= found[1]:
             against.append(f"the {name} includes 0")
+        elif found[0] == found[1]:
+            against.append(f"the {name} has no width")
         else:
             sides.add(found[0] > 0)
     if len(sides) > 1:

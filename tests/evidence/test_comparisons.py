@@ -192,6 +192,7 @@ def with_cost(differences, better, margin=0.01):
         ([0.05, 0.06, 0.04, 0.05, 0.07], "higher", "no worse than the margin", "a cost of 1.00 or more is excluded ("),
         ([-0.05, -0.06, -0.04, -0.05, -0.07], "higher", "not shown", "equivalence within ±1.00 is not shown ("),
         ([-0.05, -0.06, -0.04, -0.05, -0.07], "lower", "no worse than the margin", "a cost of 0.010 or more is excl"),
+        ([0.0] * 5, "higher", "not shown", "equivalence within ±1.00 is not shown (all seeds differ equally)"),
         ([0.001, -0.05, 0.04, 0.0, 0.01], "higher", "not shown", "equivalence within ±1.00 is not shown ("),
     ],
 )
