@@ -20,7 +20,7 @@ CONVENTIONS = tuple(
     re.compile(pattern)
     for pattern in (
         # Years and dates.
-        r"(?<![\d.])(?:19|20)\d\d(?![\d.%,])(?:-\d\d-\d\d)?",
+        r"(?<![\d.])(?:19|20)\d\d(?:-\d\d-\d\d)?(?![\d%]|[.,]\d)",
         # Table 3, Section 4.2, Eqs. (1)-(3), step 2 of a list.
         r"(?i)\b(?:tables?|figures?|figs?\.|sections?|secs?\.|§|appendix|chapters?|equations?|eqs?\.|algorithms?|"
         r"listings?|pages?|pp?\.(?!\s*[=<>])|lemmas?|theorems?|propositions?|definitions?|lines?|footnotes?|items?)"

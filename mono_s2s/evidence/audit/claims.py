@@ -18,7 +18,7 @@ Unit = tuple[tuple[str, float], ...]
 # How much a word says about a cell, by where it stands.
 ROW, COLUMN, BLOCK, SPAN, CORNER, CAPTION = 1.0, 1.0, 0.8, 0.7, 0.4, 0.35
 # In running text: how many words away, and how much such a word says.
-NEARNESS = ((3, 1.0), (8, 0.6), (10**9, 0.3))
+NEARNESS = ((2, 1.0), (5, 0.6), (10, 0.3), (10**9, 0.1))
 HEADING = 0.15
 _COMPARED = re.compile(r"(?i)\w\s*(?:−|–|-|\bvs\.?|\bminus\b|\bversus\b)\s+\w|\bdifference\b|(?<=\s)Δ|\bgap\b")
 _BREAK = re.compile(
@@ -105,15 +105,19 @@ class _Table:
         own_row, own_column, own_block = self.rows[row], self.columns.get(column, []), self.blocks[row]
         own = _best([*own_row, *own_column, *own_block, *self.caption, *self.corner])
         mine = {unit for unit, _ in own}
-        others = [entry for axis in (self.rows, self.columns, self.blocks) for entries in axis.values() for entry in entries]
+        own_words = {unit for unit, _ in (*own_row, *own_column, *own_block)}
+        # A title over several columns tells none of them apart; neither do the sides of a comparison.
+        axes = (self.rows, self.columns, self.blocks)
+        others = [entry for axis in axes for entries in axis.values() for entry in entries if entry[1] > SPAN]
         heads = [*self.grid.stub(row), *self.grid.heads(column), self.grid.block(row)]
         return Query(
             numbers=found,
             own=own,
             others=_best([(unit, weight) for unit, weight in others if unit not in mine]),
-            axes=[[unit for unit, _ in own_row], [unit for unit, _ in own_column]],
+            axes=[[unit for unit, weight in axis if weight > 0.5] for axis in (own_row, own_column)],
             asked=_asked(*heads, *(head for stub in self.grid.stubs for head in self.grid.heads(stub))),
             runs=self.named([unit for unit, _ in (*own_row, *own_column, *own_block, *self.caption)]),
+            loose=frozenset(unit for unit, _ in self.caption if unit not in own_words),
         )
 
 
@@ -226,7 +230,9 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
     own += [(unit, CAPTION) for unit in words.units(caption)]
     for place, (_, _, chunk) in enumerate(chunks):
         inside = first <= place <= last
-        distance = first - place if place < first else max(place - last, 0)
+        # Numbers between a word and this one, as in a list of seeds, do not part them.
+        between = chunks[place:first] if place < first else chunks[last:place]
+        distance = sum(not entry[2].strip("(),;:.[]%").isdigit() for entry in between)
         weight = next(share for limit, share in NEARNESS if distance <= limit)
         for unit in words.units(chunk):
             if not inside or not unit[0][0][:1].isdigit():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from mono_s2s.evidence.audit import search
+from mono_s2s.evidence.audit import search, words
 from mono_s2s.evidence.audit.numbers import Number
 from mono_s2s.evidence.audit.results import Leaf
 from mono_s2s.evidence.audit.search import Index, Match, Query, Ranking
@@ -18,6 +19,9 @@ ALLOWED = "allowed"
 NEARLY = 0.9
 # In running text, a number that has nothing to do with the nearest place's is about something else.
 FACTOR = Decimal(2)
+# Share of a row's and of a column's words that a place must have to be surely meant.
+COVERED = 0.7
+PERCENT = words.units("%")[0]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ class Item:
     runs: frozenset[int] = frozenset()
     contested: bool = False
 
+    @property
+    def best(self) -> Match | None:
+        """The best match: in the table's own run, else in another."""
+        if self.ranking is None:
+            return None
+        found = self.ranking.matches or self.ranking.abroad
+        return best_of(found) if found else None
+
 
 def _where(index: Index, place: int, run: int, leaf: Leaf) -> tuple[str, str]:
     pointer = leaf.pointer + (" (length)" if leaf.length else "")
@@ -71,23 +83,94 @@ def _supported(index: Index, match: Match, query: Query) -> list[Verdict]:
 
 
 def best_of(matches: Iterable[Match]) -> Match:
-    return min(matches, key=lambda match: (match.accepted, match.change.price, -match.score, match.run, match.place))
+    # Of places that fit equally well the one that most runs have: it can tell the runs apart.
+    return min(
+        matches,
+        key=lambda match: (match.accepted, match.change.price, -match.score, -match.held, match.run, match.place),
+    )
+
+
+def _seed(index: Index, query: Query) -> Match | None:
+    """In running text "seed 42" and lists of seeds: a seed is known by its key, however short it is."""
+    number = query.numbers[0]
+    if "seed" not in query.asked or number.decimals != 0 or len(query.numbers) > 1:
+        return None
+    for place, names in enumerate(index.lexicon.places):
+        key = next((name for name in reversed(names) if not name.startswith("#")), "")
+        if "seed" not in words.name_words(key):
+            continue
+        for run, held in index.values[place].items():
+            for leaf in held.get("value", []):
+                if leaf.value == number.value and not leaf.length:
+                    return Match(place, run, search.SAME, (leaf,), 0.0, 1, 1)
+    return None
 
 
 def look_up(index: Index, items: Sequence[Item]) -> None:
-    """Rank the places of every quantity; one whose spread stands nowhere beside its value falls apart into its numbers."""
+    """Rank the places of every quantity of a table: once by words alone, then knowing what the table is about."""
     for item in items:
-        item.ranking = search.rank(index, item.query)
-        if item.ranking.matches:
-            best = best_of(item.ranking.matches)
-            holding = index.values[best.place]
-            item.contested = len(holding) > 1 and not item.query.runs
-            item.runs = frozenset(match.run for match in item.ranking.matches)
+        _look_up(index, item)
+    order = homes(items)
+    explained = sum(bool(item.runs) for item in items)
+    home = order[0] if order and 2 * sum(order[0] in item.runs for item in items) > explained else None
+    idle = _idle(index, items)
+    for item in items:
+        if item.query.strict and (home is not None or item.query.loose):
+            item.query = replace(item.query, home=home, loose=frozenset(), own=_without(item.query, idle))
+            contested = item.contested
+            _look_up(index, item)
+            item.contested = item.contested or (contested and bool(item.ranking and item.ranking.abroad))
+    _assign(index, items)
+
+
+def _without(query: Query, idle: frozenset) -> list:
+    return [(unit, weight) for unit, weight in query.own if not (unit in idle and unit in query.loose)]
+
+
+def _look_up(index: Index, item: Item) -> None:
+    item.ranking = search.rank(index, item.query)
+    if not item.query.strict and not item.ranking.matches and (match := _seed(index, item.query)):
+        item.ranking.matches.append(match)
+    item.runs = frozenset(match.run for match in [*item.ranking.matches, *item.ranking.abroad])
+    if item.best:
+        item.contested = len(index.values[item.best.place]) > 1 and not item.query.runs
+
+
+def _idle(index: Index, items: Sequence[Item]) -> frozenset:
+    """Words of the caption that name something in the results, but not what most of the table's numbers turn out to be."""
+    matched = [(item, best_of(item.ranking.matches).place) for item in items if item.ranking and item.ranking.matches]
+    units = {unit for item, _ in matched for unit in item.query.loose}
+    return frozenset(
+        unit for unit in units if 2 * sum(place in index.lexicon.pointed(unit) for _, place in matched) < len(matched)
+    )
+
+
+def _assign(index: Index, items: Sequence[Item]) -> None:
+    """Give a quantity the place that its words rule out, where the places they prefer belong to others of the table.
+
+    Two rows "loss" and "loss, %" both point to the key `loss`; once the first has it, the second may be the other key
+    that says what is printed. A place that another cell has is never given twice: that is how a copied row shows.
+    """
+    taken = {best_of(item.ranking.matches).place for item in items if item.ranking and item.ranking.matches}
+    for item in items:
+        ranking = item.ranking
+        if ranking is None or ranking.matches or ranking.abroad or not item.query.strict or item.query.forms < 1000:
+            continue
+        for match in ranking.strangers:
+            away = item.query.home in index.values[match.place] and match.run != item.query.home
+            if match.place in taken or away or match.accepted > search.ALPHA * item.query.forms:
+                continue
+            if all(rival in taken for rival in ranking.better(index, match.place)):
+                ranking.matches.append(match)
+                item.runs = frozenset((match.run,))
+                taken.add(match.place)
+                break
 
 
 def homes(items: Sequence[Item]) -> list[int]:
     """The runs that a table's quantities may come from, the one that explains most of them first."""
-    explained = Counter(run for item in items if item.contested for run in sorted(item.runs))
+    contested = [item for item in items if item.contested] or items
+    explained = Counter(run for item in contested for run in sorted(item.runs))
     return sorted(explained, key=lambda run: (-explained[run], run))
 
 
@@ -96,11 +179,21 @@ def sure(index: Index, query: Query, place: int) -> bool:
     pointed = index.lexicon.pointed
     if not query.strict:
         near = [weight for unit, weight in query.own if place in pointed(unit)]
-        return len(near) >= 3 and max(near) >= 1.0
-    known = [[unit for unit in axis if pointed(unit)] for axis in query.axes if axis]
-    if not known or not all(known):
+        last = words.name_words(index.lexicon.places[place][-1])
+        named = any(
+            weight >= 1.0 and any(words.likeness(form, word) >= 0.7 for form, _ in unit for word in last)
+            for unit, weight in query.own
+        )
+        return len(near) >= 2 and named
+    if not any(query.axes):
         return False
-    return all(any(place in pointed(unit) for unit in units) for units in known)
+    for axis in filter(None, query.axes):
+        told = [unit for unit in axis if unit != PERCENT]
+        met = sum(place in pointed(unit) for unit in told)
+        # A word that the results do not know is no evidence for another place, but it does leave a doubt.
+        if met < COVERED * sum(1.0 if pointed(unit) else 0.5 for unit in told):
+            return False
+    return True
 
 
 def _grade(number: Number, value: Decimal) -> str:
@@ -114,7 +207,7 @@ def _grade(number: Number, value: Decimal) -> str:
 @dataclass(frozen=True)
 class _Option:
     grades: tuple[str, ...]
-    distance: Decimal
+    distance: float
     place: int
     run: int
     change: search.Change
@@ -129,6 +222,12 @@ class _Option:
             self.change.price,
             self.place,
         )
+
+
+def _distance(number: Number, value: Decimal) -> float:
+    """How far apart two numbers are: the size of their ratio, in powers of e, and one for another sign."""
+    sizes = [max(abs(entry), number.unit / 2) for entry in (number.value, value)]
+    return abs(math.log(sizes[0] / sizes[1])) + (number.value * value < 0)
 
 
 def _options(index: Index, item: Item, order: Sequence[int]) -> list[_Option]:
@@ -146,13 +245,12 @@ def _options(index: Index, item: Item, order: Sequence[int]) -> list[_Option]:
         if query.runs & set(holding):
             run = min(query.runs & set(holding))
         for leaves in search.leaves_of(index.values[place][run], query):
+            if leaves[0].length and not query.asked & {"n", "n=", "length"}:
+                continue
             for change in search.changes(query, leaves[0]):
                 values = [change(leaf.value) for leaf in leaves]
                 pairs = list(zip(query.numbers, values, strict=True))
-                distance = sum(
-                    (abs(number.value - value) / max(abs(number.value), abs(value), number.unit) for number, value in pairs),
-                    Decimal(0),
-                )
+                distance = sum(_distance(number, value) for number, value in pairs)
                 grades = tuple(_grade(number, value) for number, value in pairs)
                 found.append(_Option(grades, distance, place, run, change, leaves))
     return sorted(found, key=lambda option: option.key)
@@ -193,27 +291,23 @@ def _elsewhere(index: Index, item: Item, order: Sequence[int]) -> str:
 
 def judge(index: Index, items: Sequence[Item], order: Sequence[int]) -> None:
     """Say of each quantity what the results say, given the runs that its table comes from, the first one first."""
-    contested = [item for item in items if item.contested]
-    home = order[0] if order else None
-    settled = home is not None and 2 * sum(home in item.runs for item in contested) > len(contested)
     for item in items:
-        matches = item.ranking.matches if item.ranking else []
-        if matches:
-            best = best_of(matches)
-            held = index.values[best.place]
-            own = next((run for run in order if run in held), None)
-            inside = [match for match in matches if match.run == own]
-            if item.contested and settled and own == home and not inside:
-                _other_run(index, item, best, home, order)
-                continue
-            chosen = best_of(inside or matches)
+        ranking = item.ranking
+        if ranking is None:
+            continue
+        if ranking.matches:
+            best = best_of(ranking.matches)
+            own = next((run for run in order if run in index.values[best.place]), None)
+            chosen = best_of([match for match in ranking.matches if match.run == own] or ranking.matches)
             item.run = chosen.run
             item.verdicts = _supported(index, chosen, item.query)
-            continue
-        item.verdicts = _unmatched(index, item, order)
+        elif ranking.abroad and item.query.home is not None:
+            _other_run(index, item, best_of(ranking.abroad), item.query.home)
+        else:
+            item.verdicts = _unmatched(index, item, order)
 
 
-def _other_run(index: Index, item: Item, best: Match, home: int, order: Sequence[int]) -> None:
+def _other_run(index: Index, item: Item, best: Match, home: int) -> None:
     """Printed is another run's number than the rest of the table."""
     item.run = best.run
     leaves = next(search.leaves_of(index.values[best.place][home], item.query), None)
@@ -240,11 +334,11 @@ def _unmatched(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:
     query = item.query
     options = _options(index, item, order)
     nothing = [Verdict(UNSOURCED, note=_reason(item)) for _ in query.numbers]
-    if not options:
-        if len(query.numbers) > 1:
-            return _apart(index, item, order)
-        return nothing
-    option = options[0]
+    option = options[0] if options else None
+    if not query.strict and query.forms <= 10 and not _counts(query):
+        return [Verdict(ALLOWED, note="a single digit in running text tells nothing") for _ in query.numbers]
+    if option is None:
+        return _apart(index, item, order) if len(query.numbers) > 1 else nothing
     if not query.strict and not _plausible(query, option):
         return nothing
     return _against(index, item, option, _elsewhere(index, item, order))
@@ -263,6 +357,8 @@ def _plausible(query: Query, option: _Option) -> bool:
     for number, leaf in zip(query.numbers, option.leaves, strict=True):
         value = option.change(leaf.value)
         if value == 0 or number.value == 0 or (value < 0) != (number.value < 0):
+            return False
+        if number.decimals <= 0 and not number.percent and leaf.value != leaf.value.to_integral_value():
             return False
         ratio = abs(value / number.value)
         if not 1 / FACTOR <= ratio <= FACTOR:

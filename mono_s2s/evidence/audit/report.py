@@ -101,7 +101,7 @@ def _different_runs(index: Index, courts: Mapping[str, Sequence[Item]]) -> list[
     explaining = {}
     for label, items in courts.items():
         contested = [item for item in items if item.contested]
-        holding = [set(index.values[judging.best_of(item.ranking.matches).place]) for item in contested]
+        holding = [set(index.values[item.best.place]) for item in contested]
         whole = set.intersection(*(set(item.runs) for item in contested)) if contested else set()
         common = set.intersection(*holding) if holding else set()
         if whole:

@@ -7,9 +7,9 @@ all numbers that could have been printed in this form, a match is called a coinc
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import groupby
 
@@ -21,6 +21,8 @@ from mono_s2s.evidence.audit.results import Leaf, Run
 ALPHA = 0.01
 # Places that are looked at for one quantity.
 DEPTH = 600
+# What it speaks for a place that the run which explains most of the table has it.
+HOME = 1.0
 _ROLES = {
     "mean": "value",
     "sd": "sd",
@@ -89,6 +91,8 @@ class Query:
         asked: single words around the number, canonical; some transformations need one.
         runs: positions of the runs that the words name, empty for none.
         strict: a table's cell, whose place is told by row and column; not a number in running text.
+        loose: the own units that only order places and rule none out: words of a caption that says more.
+        home: position of the run that the table comes from, once that is known.
     """
 
     numbers: list[Number]
@@ -98,6 +102,8 @@ class Query:
     asked: frozenset[str] = frozenset()
     runs: frozenset[int] = frozenset()
     strict: bool = True
+    loose: frozenset[tuple[tuple[str, float], ...]] = frozenset()
+    home: int | None = None
 
     @property
     def percent(self) -> bool:
@@ -124,6 +130,7 @@ class Match:
         leaves: the stored numbers, one for each printed one.
         score: how well the words fit.
         accepted: how many different quantities would have been accepted up to here.
+        held: how many runs have this place.
     """
 
     place: int
@@ -132,6 +139,7 @@ class Match:
     leaves: tuple[Leaf, ...]
     score: float
     accepted: int
+    held: int
 
 
 class Index:
@@ -243,68 +251,79 @@ class Ranking:
     """The places that may be meant, best first, and what was found there."""
 
     query: Query
-    scores: Mapping[int, float]
+    # How well each place fits as far as words can rule places out.
+    flat: Mapping[int, float]
     places: list[tuple[float, int]]
     matches: list[Match]
     # Matching places that cannot be meant: another row's, another column's.
     strangers: list[Match]
+    # Numbers of other runs than the table's own, at places that may be meant.
+    abroad: list[Match]
 
-
-def fits(index: Index, scores: Mapping[int, float], flat: Mapping[int, float], place: int, query: Query) -> bool:
-    """Whether no place that differs in a single name fits the words better."""
-    own = flat.get(place, 0.0)
-    return all(
-        flat.get(rival, 0.0) <= own + 0.05
-        or not any(next(leaves_of(held, query), None) for held in index.values[rival].values())
-        for rival in index.rivals(place)
-        if rival in scores
-    )
+    def better(self, index: Index, place: int) -> list[int]:
+        """The places that rule this one out: they differ in one name and fit the words better."""
+        own = self.flat.get(place, 0.0)
+        return [
+            rival
+            for rival in index.rivals(place)
+            if self.flat.get(rival, 0.0) > own + 0.05
+            and any(next(leaves_of(held, self.query), None) for held in index.values[rival].values())
+        ]
 
 
 def rank(index: Index, query: Query) -> Ranking:
     """Look a quantity up."""
     lexicon = index.lexicon
     scores = words.scores(lexicon, query.own, query.others)
-    flat = scores
     if not query.strict:
-        # In running text nearness orders the places, but any word of the sentence may be meant.
-        flat = words.scores(lexicon, [(unit, 1.0) for unit, _ in query.own], [])
+        # In running text nearness orders the places, but any word of the sentence may be meant: words are counted.
+        flat = Counter(place for unit, _ in query.own for place in lexicon.pointed(unit))
+    else:
+        binding = [(unit, weight) for unit, weight in query.own if unit not in query.loose]
+        flat = words.scores(lexicon, binding, query.others) if query.loose else scores
     ordered = sorted(
-        ((score - lexicon.cost[place], place) for place, score in scores.items() if score > 0),
+        (
+            (score - lexicon.cost[place] + (HOME if query.home in index.values[place] else 0.0), place)
+            for place, score in scores.items()
+            if score > 0
+        ),
         key=lambda entry: (-round(entry[0], 6), entry[1]),
     )[:DEPTH]
-    found = Ranking(query, scores, [], [], [])
+    found = Ranking(query, flat, [], [], [], [])
     seen: set[tuple[Decimal, ...]] = set()
     limit = max(1.0, ALPHA * query.forms)
     for score, level in groupby(ordered, key=lambda entry: round(entry[0], 6)):
-        matches, strangers = [], []
+        matches: list[Match] = []
         for _, place in level:
-            fitting = None
-            for run, held in index.values[place].items():
-                if query.runs and run not in query.runs and query.runs & set(index.values[place]):
-                    continue
-                for leaves in leaves_of(held, query):
-                    if fitting is None:
-                        fitting = fits(index, scores, flat, place, query)
-                        if fitting:
-                            found.places.append((score, place))
-                    _try(query, place, run, leaves, score, fitting, seen, matches, strangers)
-        found.strangers += strangers
+            _look(index, query, place, score, found, seen, matches)
         if len(seen) > limit:
             if len(found.places) > 40:
                 break
             continue
-        found.matches += [Match(**{**match.__dict__, "accepted": max(len(seen), 1)}) for match in matches]
+        found.matches += [replace(match, accepted=max(len(seen), 1)) for match in matches]
     return found
 
 
-def _try(query, place, run, leaves, score, fitting, seen, matches, strangers) -> None:
-    for change in changes(query, leaves[0]):
-        values = tuple(change(leaf.value) for leaf in leaves)
-        if query.numbers[0].role == "lower" and change.factor < 0:
+def _look(index, query, place, score, found, seen, matches) -> None:
+    """Compare what stands at one place, in every run that may be meant."""
+    holding = index.values[place]
+    fitting = None
+    for run, held in holding.items():
+        if query.runs and run not in query.runs and query.runs & set(holding):
             continue
-        if fitting:
-            forms = zip(query.numbers, values, strict=True)
-            seen.add(tuple(max(rounded(value, number.unit)) for number, value in forms))
-        if all(agrees(number, value) for number, value in zip(query.numbers, values, strict=True)):
-            (matches if fitting else strangers).append(Match(place, run, change, leaves, score, 0))
+        for leaves in leaves_of(held, query):
+            if fitting is None:
+                fitting = not found.better(index, place)
+                if fitting:
+                    found.places.append((score, place))
+            away = query.home is not None and query.home in holding and run != query.home and not query.runs
+            kept = found.abroad if fitting and away else matches if fitting else found.strangers
+            for change in changes(query, leaves[0]):
+                values = [change(leaf.value) for leaf in leaves]
+                if query.numbers[0].role == "lower" and change.factor < 0:
+                    continue
+                pairs = list(zip(query.numbers, values, strict=True))
+                if fitting and not away:
+                    seen.add(tuple(max(rounded(value, number.unit)) for number, value in pairs))
+                if all(agrees(number, value) for number, value in pairs):
+                    kept.append(Match(place, run, change, leaves, score, len(seen) + 1, len(holding)))

@@ -101,6 +101,8 @@ _NEAR = {
     "uat": ("trigger",),
     "trigger": ("uat",),
     "size": ("batch",),
+    "percent": ("relative", "pct", "rate", "ratio"),
+    "w": ("weight",),
     "rate": ("success",),
     "hotflip": ("flip",),
     "time": ("second", "minute", "hour"),
@@ -137,7 +139,7 @@ def name_words(name: str) -> frozenset[str]:
 def units(text: str) -> tuple[tuple[tuple[str, float], ...], ...]:
     """The units of meaning of a paper's text, each with the forms it may take in a name, and their weights."""
     found = []
-    text = text.replace("Δ", " delta ").replace("δ", " delta ")
+    text = text.replace("Δ", " delta ").replace("δ", " delta ").replace("%", " percent ")
     for chunk in re.split(r"[\s,;:()\[\]“”‘’\"⁇…|=–—↑↓≥≤<>%]+", text):
         chunk = chunk.strip(".-'*†‡/")
         pieces = _PIECE.findall(chunk)
@@ -190,6 +192,8 @@ class Lexicon:
         self.cost = [
             0.12 * sum(max((self.weight[word] for word in name_words(name)), default=0.0) for name in names)
             + 0.02 * len(names)
+            # A number among names is one of many: a seed, a place in a list.
+            + 0.6 * sum(name.lstrip("#").isdigit() for name in names)
             for names in places
         ]
         self._found: dict[tuple[tuple[str, float], ...], dict[int, float]] = {}
