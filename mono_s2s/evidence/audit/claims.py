@@ -227,7 +227,8 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
     first = next((place for place, chunk in enumerate(chunks) if chunk[1] > found[0].start), 0)
     last = next((place for place, chunk in enumerate(chunks) if chunk[1] >= found[-1].end), len(chunks) - 1)
     own: list[tuple[Unit, float]] = [(unit, HEADING) for unit in words.units(heading)]
-    own += [(unit, CAPTION) for unit in words.units(caption)]
+    own += [(unit, HEADING) for unit in words.units(caption)]
+    around = {unit for unit, _ in own} - set(words.units(sentence))
     for place, (_, _, chunk) in enumerate(chunks):
         inside = first <= place <= last
         # Numbers between a word and this one, as in a list of seeds, do not part them.
@@ -247,6 +248,7 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
         asked=frozenset(asked),
         runs=named([unit for unit, weight in own if weight >= NEARNESS[1][1]]),
         strict=False,
+        loose=frozenset(around),
     )
 
 

@@ -116,6 +116,7 @@ def look_up(index: Index, items: Sequence[Item]) -> None:
     idle = _idle(index, items)
     for item in items:
         if item.query.strict and (home is not None or item.query.loose):
+            # A cell of its own table; running text has neither a table's run nor its caption's words.
             item.query = replace(item.query, home=home, loose=frozenset(), own=_without(item.query, idle))
             contested = item.contested
             _look_up(index, item)
@@ -301,33 +302,31 @@ def judge(index: Index, items: Sequence[Item], order: Sequence[int]) -> None:
             chosen = best_of([match for match in ranking.matches if match.run == own] or ranking.matches)
             item.run = chosen.run
             item.verdicts = _supported(index, chosen, item.query)
-        elif ranking.abroad and item.query.home is not None:
-            _other_run(index, item, best_of(ranking.abroad), item.query.home)
-        else:
+        elif not (ranking.abroad and _other_run(index, item, best_of(ranking.abroad))):
             item.verdicts = _unmatched(index, item, order)
 
 
-def _other_run(index: Index, item: Item, best: Match, home: int) -> None:
-    """Printed is another run's number than the rest of the table."""
-    item.run = best.run
-    leaves = next(search.leaves_of(index.values[best.place][home], item.query), None)
+def _other_run(index: Index, item: Item, best: Match) -> bool:
+    """Whether what is printed is another run's number than the rest of the table; it is judged then."""
+    home = item.query.home
+    leaves = next(search.leaves_of(index.values[best.place][home], item.query), None) if home is not None else None
     if leaves is None:
-        item.verdicts = _supported(index, best, item.query)
-        return
-    name = index.runs[home].name
-    file, _ = _where(index, best.place, best.run, best.leaves[0])
+        return False
     found = []
     for number, leaf, other in zip(item.query.numbers, leaves, best.leaves, strict=True):
         value = best.change(leaf.value)
-        here, pointer = _where(index, best.place, home, leaf)
+        file, pointer = _where(index, best.place, home, leaf)
         if search.agrees(number, value):
-            found.append(Verdict(SUPPORTED, here, pointer, leaf.value, best.change.name, None))
+            found.append(Verdict(SUPPORTED, file, pointer, leaf.value, best.change.name, None))
             continue
-        note = (
-            f"{name}, which explains the table, says {_text(value)}; {_text(best.change(other.value))} is from {file}"
-        )
-        found.append(Verdict(CONTRADICTED, here, pointer, leaf.value, best.change.name, None, note))
-    item.verdicts = found
+        printed = _text(best.change(other.value))
+        source, _ = _where(index, best.place, best.run, other)
+        note = f"{index.runs[home].name}, which explains the table, says {_text(value)}; {printed} is from {source}"
+        found.append(Verdict(CONTRADICTED, file, pointer, leaf.value, best.change.name, None, note))
+    if all(verdict.status == SUPPORTED for verdict in found):
+        return False
+    item.run, item.verdicts = best.run, found
+    return True
 
 
 def _unmatched(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:

@@ -73,7 +73,7 @@ class _Reader:
         elif bare == "textsuperscript":
             self.out.append(self._raised(self._argument()))
         elif bare in _SYMBOLS:
-            self.out.append(_SYMBOLS[bare])
+            self.out.append(f" {_SYMBOLS[bare]} " if _SYMBOLS[bare] == "±" else _SYMBOLS[bare])
             self._skip_blanks()
         elif bare in _LAST_OF:
             self._last_of(_LAST_OF[bare])

@@ -199,6 +199,8 @@ def _entries(index, found, allowed, printed, courts, label) -> list[dict[str, An
         for place, verdict in enumerate(verdicts):
             number = claim.query.numbers[place]
             instead = None
+            if claim.printed[place] and verdict.status == UNSOURCED:
+                verdict = Verdict(ALLOWED, note="printed by \\evidence: `mono verify` answers for it")
             if not claim.printed[place] and verdict.status != ALLOWED:
                 whole = claim.context.strip() if claim.query.strict else shown(number.text)
                 own = claim.query.own

@@ -22,7 +22,7 @@ ALPHA = 0.01
 # Places that are looked at for one quantity.
 DEPTH = 600
 # What it speaks for a place that the run which explains most of the table has it.
-HOME = 1.0
+HOME = 2.0
 _ROLES = {
     "mean": "value",
     "sd": "sd",
@@ -277,7 +277,7 @@ def rank(index: Index, query: Query) -> Ranking:
     scores = words.scores(lexicon, query.own, query.others)
     if not query.strict:
         # In running text nearness orders the places, but any word of the sentence may be meant: words are counted.
-        flat = Counter(place for unit, _ in query.own for place in lexicon.pointed(unit))
+        flat = Counter(place for unit, _ in query.own if unit not in query.loose for place in lexicon.pointed(unit))
     else:
         binding = [(unit, weight) for unit, weight in query.own if unit not in query.loose]
         flat = words.scores(lexicon, binding, query.others) if query.loose else scores
@@ -291,20 +291,31 @@ def rank(index: Index, query: Query) -> Ranking:
     )[:DEPTH]
     found = Ranking(query, flat, [], [], [], [])
     seen: set[tuple[Decimal, ...]] = set()
-    limit = max(1.0, ALPHA * query.forms)
+    limit = max(1.0 if query.forms <= 10 else 2.0, ALPHA * query.forms)
     for score, level in groupby(ordered, key=lambda entry: round(entry[0], 6)):
         matches: list[Match] = []
+        abroad: list[Match] = []
         for _, place in level:
-            _look(index, query, place, score, found, seen, matches)
+            _look(index, query, place, score, found, seen, matches, abroad)
         if len(seen) > limit:
             if len(found.places) > 40:
                 break
             continue
         found.matches += [replace(match, accepted=max(len(seen), 1)) for match in matches]
+        found.abroad += abroad
     return found
 
 
-def _look(index, query, place, score, found, seen, matches) -> None:
+def _same_form(number: Number, value: Decimal) -> bool:
+    """Whether a value has as many digits before the point: only then could it have been printed in this form."""
+    return _whole_digits(number.value) == _whole_digits(value)
+
+
+def _whole_digits(value: Decimal) -> int:
+    return max(value.adjusted() + 1, 0) if value else 0
+
+
+def _look(index, query, place, score, found, seen, matches, abroad) -> None:
     """Compare what stands at one place, in every run that may be meant."""
     holding = index.values[place]
     fitting = None
@@ -317,13 +328,14 @@ def _look(index, query, place, score, found, seen, matches) -> None:
                 if fitting:
                     found.places.append((score, place))
             away = query.home is not None and query.home in holding and run != query.home and not query.runs
-            kept = found.abroad if fitting and away else matches if fitting else found.strangers
+            kept = abroad if fitting and away else matches if fitting else found.strangers
             for change in changes(query, leaves[0]):
                 values = [change(leaf.value) for leaf in leaves]
                 if query.numbers[0].role == "lower" and change.factor < 0:
                     continue
                 pairs = list(zip(query.numbers, values, strict=True))
-                if fitting and not away:
-                    seen.add(tuple(max(rounded(value, number.unit)) for number, value in pairs))
+                forms = tuple(max(rounded(value, number.unit)) for number, value in pairs)
+                if fitting and not away and all(map(_same_form, query.numbers, forms)):
+                    seen.add(forms)
                 if all(agrees(number, value) for number, value in pairs):
                     kept.append(Match(place, run, change, leaves, score, len(seen) + 1, len(holding)))

@@ -103,6 +103,7 @@ _NEAR = {
     "size": ("batch",),
     "percent": ("relative", "pct", "rate", "ratio"),
     "w": ("weight",),
+    "example": ("n",),
     "rate": ("success",),
     "hotflip": ("flip",),
     "time": ("second", "minute", "hour"),
@@ -132,6 +133,9 @@ def name_words(name: str) -> frozenset[str]:
     lowered = [chunk.lower() for chunk in chunks]
     words.update(canonical(first + second) for first, second in zip(lowered, lowered[1:], strict=False))
     words.add(canonical("".join(lowered)))
+    # num_flips is about flips; only of num_samples is n said.
+    if "n" in words and len(lowered) > 1 and "example" not in words:
+        words.discard("n")
     return frozenset(words)
 
 
