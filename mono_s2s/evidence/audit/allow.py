@@ -28,7 +28,7 @@ CONVENTIONS = tuple(
         # [12], [3, 4]: citations.
         r"\[\d+(?:\s*[,–-]\s*\d+)+\]|(?<=[A-Za-z.,;]\s)\[\d+\]",
         # Levels of confidence and significance.
-        r"(?i)\b9[059](?:\.\d)?\s*%\s*(?:\w+\s+){0,2}(?:confidence|ci\b|intervals?|bootstrap|percentile|t[ -]intervals?|level)",
+        r"(?i)\b9[059](?:\.\d)?\s*%\s*(?:\w+\s+){0,2}(?:confidence|ci\b|intervals?|bootstrap|percentile|level)",
         r"(?i)(?:significan\w*|alpha|α|level|threshold)\D{0,12}0?\.(?:05|01|001|10|1)\b",
         r"(?i)\bp\s*[<>≤≥]\s*0?\.(?:1|05|01|005|001|0001)\b",
         # F-measure x 100, per 100 examples; between 0 and 1.

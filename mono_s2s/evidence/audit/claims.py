@@ -84,7 +84,9 @@ class _Table:
     def __init__(self, grid: Grid, named: Callable[[Sequence[Unit]], frozenset[int]]) -> None:
         self.grid, self.named = grid, named
         self.caption = [(unit, CAPTION) for unit in words.units(grid.caption)]
-        self.corner = [entry for stub in sorted(grid.stubs) for head in grid.heads(stub) for entry in _weighted(head, CORNER)]
+        self.corner = [
+            entry for stub in sorted(grid.stubs) for head in grid.heads(stub) for entry in _weighted(head, CORNER)
+        ]
         self.rows = {
             row: [entry for text in grid.stub(row) for entry in _weighted(text, ROW)]
             for row, line in enumerate(grid.lines)

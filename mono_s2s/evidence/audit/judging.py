@@ -83,6 +83,7 @@ def _supported(index: Index, match: Match, query: Query) -> list[Verdict]:
 
 
 def best_of(matches: Iterable[Match]) -> Match:
+    """The match that the fewest others could have stood in for."""
     # Of places that fit equally well the one that most runs have: it can tell the runs apart.
     return min(
         matches,
@@ -138,7 +139,7 @@ def _look_up(index: Index, item: Item) -> None:
 
 
 def _idle(index: Index, items: Sequence[Item]) -> frozenset:
-    """Words of the caption that name something in the results, but not what most of the table's numbers turn out to be."""
+    """Words of the caption that most of the table's numbers, once found, turn out to have nothing to do with."""
     matched = [(item, best_of(item.ranking.matches).place) for item in items if item.ranking and item.ranking.matches]
     units = {unit for item, _ in matched for unit in item.query.loose}
     return frozenset(
@@ -293,10 +294,12 @@ def _elsewhere(index: Index, item: Item, order: Sequence[int]) -> str:
 def judge(index: Index, items: Sequence[Item], order: Sequence[int]) -> None:
     """Say of each quantity what the results say, given the runs that its table comes from, the first one first."""
     for item in items:
-        ranking = item.ranking
+        ranking, query = item.ranking, item.query
         if ranking is None:
             continue
-        if ranking.matches:
+        if not query.strict and query.forms <= 10 and not _counts(query):
+            item.verdicts = [Verdict(ALLOWED, note="a single digit in running text tells nothing")]
+        elif ranking.matches:
             best = best_of(ranking.matches)
             own = next((run for run in order if run in index.values[best.place]), None)
             chosen = best_of([match for match in ranking.matches if match.run == own] or ranking.matches)
@@ -334,8 +337,6 @@ def _unmatched(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:
     options = _options(index, item, order)
     nothing = [Verdict(UNSOURCED, note=_reason(item)) for _ in query.numbers]
     option = options[0] if options else None
-    if not query.strict and query.forms <= 10 and not _counts(query):
-        return [Verdict(ALLOWED, note="a single digit in running text tells nothing") for _ in query.numbers]
     if option is None:
         return _apart(index, item, order) if len(query.numbers) > 1 else nothing
     if not query.strict and not _plausible(query, option):

@@ -194,7 +194,9 @@ def _raw(text: str) -> list[Number]:
         if uncertainty:
             first = match.start("uncertainty")
             numbers.append(
-                Number(uncertainty, Decimal(uncertainty) * unit, unit, percent, "sd", "", first, first + len(uncertainty))
+                Number(
+                    uncertainty, Decimal(uncertainty) * unit, unit, percent, "sd", "", first, first + len(uncertainty)
+                )
             )
     return numbers
 
@@ -247,8 +249,3 @@ def rounded(value: Decimal, unit: Decimal) -> set[Decimal]:
         steps.quantize(Decimal(1), rounding=mode, context=WIDE).scaleb(unit.adjusted(), context=WIDE)
         for mode in (ROUND_HALF_EVEN, ROUND_HALF_UP)
     }
-
-
-def is_rounding_of(number: Number, value: Decimal) -> bool:
-    """Whether the printed number is `value`, rounded to the printed place."""
-    return number.value in rounded(value, number.unit)

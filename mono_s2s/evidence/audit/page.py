@@ -50,7 +50,9 @@ def _marked(text: str, entries: Sequence[Mapping[str, Any]], notes: list[Mapping
     for entry in sorted(entries, key=lambda entry: entry["start"]):
         parts.append(escape(text[place : entry["start"]]))
         status = entry["status"]
-        title = escape(f"{status}{': ' + entry['note'] if entry['note'] else ''}\n{terminal.place(entry)}".strip(), quote=True)
+        title = escape(
+            f"{status}{': ' + entry['note'] if entry['note'] else ''}\n{terminal.place(entry)}".strip(), quote=True
+        )
         note = ""
         if status in (ROUNDING, CONTRADICTED, UNSOURCED):
             notes.append(entry)
@@ -93,7 +95,9 @@ def _table(grid: Grid, section: Mapping[str, Any]) -> str:
             entries = by_cell.get(f"r{row + 1}c{column + 1}", [])
             cells.append(f"<{tag}{span}>{_marked(cell.text, entries, notes)}</{tag}>")
             column += cell.columns
-        kind = ' class="block"' if line.block is not None else ' class="ruled"' if line.ruled and not line.header else ""
+        kind = (
+            ' class="block"' if line.block is not None else ' class="ruled"' if line.ruled and not line.header else ""
+        )
         (head if line.header else body).append(f"<tr{kind}>{''.join(cells)}</tr>")
     label = escape(f"Table {grid.number} ({grid.label})")
     runs = "".join(f'<p class="small">{escape(text)}</p>' for text in terminal.explained(section))
@@ -114,7 +118,9 @@ def _text(entries: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for (file, context), found in sentences.items():
         where = escape(f"{file}:{found[0]['line']}")
-        rows.append(f'<tr><td class="text"><code>{where}</code></td><td class="text">{_marked(context, found, notes)}</td></tr>')
+        rows.append(
+            f'<tr><td class="text"><code>{where}</code></td><td class="text">{_marked(context, found, notes)}</td></tr>'
+        )
     return (
         "<h2>Captions, notes and running text</h2>"
         f'<div class="scroll"><table><tbody>{"".join(rows)}</tbody></table></div>{_notes(notes)}'
@@ -125,7 +131,7 @@ def render(report: Mapping[str, Any], grids: Sequence[Grid]) -> str:
     """The page of a report; the same bytes for the same report."""
     counts = report["counts"]
     key = "".join(
-        f'<li><mark class="{_CLASSES[status]}">{_SIGNS[status]}{" " if _SIGNS[status] else ""}{counts[status]} {status}</mark></li>'
+        f'<li><mark class="{_CLASSES[status]}">{_SIGNS[status]} {counts[status]} {status}</mark></li>'
         for status in (SUPPORTED, ROUNDING, CONTRADICTED, UNSOURCED, ALLOWED)
     )
     problems = [*report["problems"], *(f"{line}: is input and does not exist" for line in report["missing_inputs"])]
@@ -135,14 +141,15 @@ def render(report: Mapping[str, Any], grids: Sequence[Grid]) -> str:
         problems.append(f"{first} is explained only by {names[0]}, {second} only by {names[1]}: different runs")
     listed = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
     runs = "".join(
-        f"<li><code>{escape(run['run'])}</code>: {run['numbers']} numbers in {run['files']} files</li>" for run in report["runs"]
+        f"<li><code>{escape(run['run'])}</code>: {run['numbers']} numbers in {run['files']} files</li>"
+        for run in report["runs"]
     )
     sections = "".join(_table(grid, section) for grid, section in zip(grids, report["tables"], strict=True))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Audit of {escape(report['paper'])}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Audit of {escape(report['paper'])}</h1><ul class=\"key\">{key}</ul>"
-        + (f"<h2>About the results</h2><ul class=\"small\">{listed}</ul>" if problems else "")
-        + f"{sections}{_text(report['text'])}<h2>Result folders</h2><ul class=\"small\">{runs}</ul></body></html>\n"
+        f'<h1>Audit of {escape(report["paper"])}</h1><ul class="key">{key}</ul>'
+        + (f'<h2>About the results</h2><ul class="small">{listed}</ul>' if problems else "")
+        + f'{sections}{_text(report["text"])}<h2>Result folders</h2><ul class="small">{runs}</ul></body></html>\n'
     )

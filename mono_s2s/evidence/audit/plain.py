@@ -4,9 +4,90 @@ from __future__ import annotations
 
 import re
 
-from mono_s2s.evidence.audit.latex import _CHARACTERS, _DROPPED, _LAST_OF, _SYMBOLS, argument, option
+from mono_s2s.evidence.audit.latex import argument, option
 from mono_s2s.evidence.audit.numbers import BOUND_COMMA, MINUS
 
+# Commands whose arguments say nothing to a reader: how many of them, after optional ones.
+_DROPPED = {
+    **dict.fromkeys(("label", "ref", "eqref", "pageref", "autoref", "nameref", "cref", "Cref", "vref", "hyperref"), 1),
+    **dict.fromkeys(("cite", "citep", "citet", "citealp", "citealt", "citeauthor", "citeyear", "parencite"), 1),
+    **dict.fromkeys(("textcite", "autocite", "footcite", "nocite", "bibliography", "bibliographystyle"), 1),
+    **dict.fromkeys(("vspace", "hspace", "vspace*", "hspace*", "vskip", "hskip", "phantom", "hphantom", "vphantom"), 1),
+    **dict.fromkeys(("begin", "end", "usepackage", "documentclass", "includegraphics", "graphicspath", "url"), 1),
+    **dict.fromkeys(("definecolor",), 3),
+    **dict.fromkeys(("setlength", "addtolength", "setcounter", "addtocounter", "fontsize", "renewcommand"), 2),
+    **dict.fromkeys(("cmidrule", "cline", "arraystretch", "rule", "color", "rowcolor", "cellcolor", "columncolor"), 1),
+    **dict.fromkeys(("linespread", "pagestyle", "thispagestyle", "sisetup", "hypersetup", "captionsetup"), 1),
+}
+_DROPPED["rule"] = 2
+# Commands whose last argument is the text: how many there are.
+_LAST_OF = {
+    "multicolumn": 3,
+    "multirow": 3,
+    "resizebox": 3,
+    "resizebox*": 3,
+    "scalebox": 2,
+    "textcolor": 2,
+    "colorbox": 2,
+    "href": 2,
+    "raisebox": 2,
+    "parbox": 2,
+    "adjustbox": 2,
+}
+_SYMBOLS = {
+    "pm": "±",
+    "times": "×",
+    "cdot": "·",
+    "dagger": "†",
+    "dag": "†",
+    "ddagger": "‡",
+    "ddag": "‡",
+    "ast": "*",
+    "star": "*",
+    "Delta": "Δ",
+    "delta": "δ",
+    "alpha": "α",
+    "beta": "β",
+    "epsilon": "ε",
+    "varepsilon": "ε",
+    "lambda": "λ",
+    "sigma": "σ",
+    "mu": "μ",
+    "approx": "≈",
+    "sim": "~",
+    "le": "≤",
+    "leq": "≤",
+    "ge": "≥",
+    "geq": "≥",
+    "ll": "<",
+    "gg": ">",
+    "lt": "<",
+    "gt": ">",
+    "uparrow": "↑",
+    "downarrow": "↓",
+    "rightarrow": "→",
+    "to": "→",
+    "textendash": "–",
+    "textemdash": "—",
+    "textminus": MINUS,
+    "textpm": "±",
+    "textpercent": "%",
+    "percent": "%",
+    "ldots": "…",
+    "dots": "…",
+    "quad": " ",
+    "qquad": " ",
+    "infty": "∞",
+    "textbackslash": "\\",
+    "textasciitilde": "~",
+    "ss": "ß",
+    "newline": " ",
+    "par": "\n\n",
+    "item": "\n",
+    "textless": "<",
+    "textgreater": ">",
+}
+_CHARACTERS = {",": "\u2009", ";": "\u2009", ":": "\u2009", "!": "", " ": " ", "\\": " ", "/": "", "@": ""}
 _ACCENTS = "`'^\"~=.uvHcdbt"
 _UNITS = {"num": 1, "SI": 2, "qty": 2, "tablenum": 1, "si": 1, "unit": 1, "numrange": 2, "ang": 1}
 _SUPERSCRIPT = re.compile(r"\^\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|.))")

@@ -73,7 +73,7 @@ def _judged(index: Index, found: Sequence[claims.Claim], allowed: allow.Allowed)
 
 
 def _explained(index: Index, found: Sequence[claims.Claim], items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Which runs explain a table: of the quantities that more than one run has, how many each prints as the paper does."""
+    """Which runs explain a table: how many of the quantities that several runs have are printed as each has them."""
     contested = [
         (claim, item)
         for claim, item in zip(found, items, strict=True)
@@ -153,7 +153,9 @@ def audit(paper: Path, folders: Sequence[Path], allow_file: Path | None = None, 
     found = claims.everything(source, grids, printed.expand, index.named)
     if not found:
         raise BadInput(f"{paper}: no number in it: name the paper's main file")
-    by_table = {grid.label: [claim for claim in found if claim.grid is grid and claim.row is not None] for grid in grids}
+    by_table = {
+        grid.label: [claim for claim in found if claim.grid is grid and claim.row is not None] for grid in grids
+    }
     text = [claim for claim in found if claim.row is None]
     courts: dict[str, list[Item]] = {}
     sections = []
@@ -171,7 +173,12 @@ def audit(paper: Path, folders: Sequence[Path], allow_file: Path | None = None, 
         "files": source.files,
         "missing_inputs": source.missing,
         "runs": [
-            {"run": run.name, "files": len(run.files), "numbers": sum(map(len, run.files.values())), "not_read": run.other}
+            {
+                "run": run.name,
+                "files": len(run.files),
+                "numbers": sum(map(len, run.files.values())),
+                "not_read": run.other,
+            }
             for run in runs
         ],
         "problems": _problems(runs, printed),

@@ -71,10 +71,6 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _pairs(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(entries)
-
-
 def _constant(name: str) -> float:
     return float(name.replace("Infinity", "inf"))
 
@@ -115,7 +111,7 @@ def load(path: Path) -> Any:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_pairs)
+    return json.loads(text, parse_float=Decimal, parse_constant=_constant)
 
 
 def _record_key(record: Mapping[str, Any]) -> str | None:

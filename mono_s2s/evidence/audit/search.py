@@ -65,6 +65,7 @@ class Change:
     price: float = 0.0
 
     def __call__(self, value: Decimal) -> Decimal:
+        """What is printed of a stored value, before rounding."""
         return WIDE.add(WIDE.multiply(value, self.factor), self.shift)
 
 
@@ -239,6 +240,7 @@ def leaves_of(held: Mapping[str, list[Leaf]], query: Query) -> Iterator[tuple[Le
 
 
 def agrees(number: Number, value: Decimal) -> bool:
+    """Whether the printed number is `value`, rounded to the printed place; or bounds it, where it is a bound."""
     if number.relation == "<":
         return 0 <= value < number.value
     if number.relation == ">":

@@ -23,7 +23,6 @@ _TABULARS = {
     "tblr": 0,
 }
 _BEGIN = re.compile(rf"\\begin\{{({'|'.join(re.escape(name) for name in _TABULARS)})\}}")
-_RULE = re.compile(r"\\(?:top|mid|bottom|special)?rule\b|\\hline\b|\\cmidrule\b|\\cline\b|\\addlinespace\b|\\noalign\b")
 _SPLITTING = re.compile(r"\\midrule\b|\\hline\b|\\specialrule\b|\\endhead\b|\\endfirsthead\b")
 _MARKS = re.compile(r"\\(?:endhead|endfirsthead|endfoot|endlastfoot|hline|toprule|midrule|bottomrule)\b(?:\[[^\]]*\])?")
 # Numbers in the first column under such a heading tell the rows apart and are no results.

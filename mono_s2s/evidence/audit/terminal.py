@@ -64,7 +64,10 @@ def show(report: Mapping[str, Any], console: Any, *, everything: bool = False) -
             for status in (SUPPORTED, *_ORDER, ALLOWED)
             if any(entry["status"] == status for entry in table["numbers"])
         )
-        say(f"Table {table['number']} ({table['label']}), {table['file']}:{table['line']}: {counted or 'no numbers'}", "bold")
+        say(
+            f"Table {table['number']} ({table['label']}), {table['file']}:{table['line']}: {counted or 'no numbers'}",
+            "bold",
+        )
         for text in explained(table):
             say(f"  {text}")
         _list(table["numbers"], order, say)
@@ -82,7 +85,7 @@ def _list(entries, order, say) -> None:
                 say(f"  {line(entry)}", STYLES[status])
     for entry in entries:
         if entry["typed_instead_of"]:
-            say(f"  {entry['id']}: {entry['text']} is typed by hand: \\evidence{{{entry['typed_instead_of']}}} prints it")
+            say(f"  {entry['id']}: {entry['text']} typed by hand: \\evidence{{{entry['typed_instead_of']}}} prints it")
 
 
 def _end(report: Mapping[str, Any], say: Any) -> None:
@@ -90,7 +93,10 @@ def _end(report: Mapping[str, Any], say: Any) -> None:
         first, second = pair["tables"]
         names = [" or ".join(runs) for runs in pair["runs"]]
         say("")
-        say(f"{first} is explained only by {names[0]}, {second} only by {names[1]}: different runs", STYLES[CONTRADICTED])
+        say(
+            f"{first} is explained only by {names[0]}, {second} only by {names[1]}: different runs",
+            STYLES[CONTRADICTED],
+        )
     for rule in report["unused_rules"]:
         say(f"allowed numbers: the rule {rule!r} allows nothing here: remove it")
     say("")

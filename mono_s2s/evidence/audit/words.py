@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 # One word an idea. Left: how papers and programs write it; right: the word that stands for all of them.
 _SAME = {
@@ -131,7 +132,7 @@ def name_words(name: str) -> frozenset[str]:
         pieces = _PIECE.findall(chunk)
         words.update([canonical(chunk), *(canonical(piece) for piece in pieces if len(pieces) < 2 or len(piece) > 1)])
     lowered = [chunk.lower() for chunk in chunks]
-    words.update(canonical(first + second) for first, second in zip(lowered, lowered[1:], strict=False))
+    words.update(canonical(first + second) for first, second in pairwise(lowered))
     words.add(canonical("".join(lowered)))
     # num_flips is about flips; only of num_samples is n said.
     if "n" in words and len(lowered) > 1 and "example" not in words:

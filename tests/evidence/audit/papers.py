@@ -107,7 +107,8 @@ def text(run):
     rate = printed(hotflip_results["monotonic_t5"]["success_rate"], 0, 2)
     validation = f"{data['validation']['total_samples']:,}"
     return (
-        rf"We train on {number} samples and validate on {validation} samples, as described in Section~3.2 of \cite{{x}}. "
+        rf"We train on {number} samples and validate on {validation} samples, as described in Section~3.2 "
+        r"of \cite{x}. "
         rf"In 2024, HotFlip's success rate on the monotonic model was {rate}\% (see Table~\ref{{tab:hotflip}})."
     )
 
