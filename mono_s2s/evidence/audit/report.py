@@ -52,7 +52,7 @@ def _entry(claim: claims.Claim, place: int, verdict: Verdict, instead: str | Non
     }
 
 
-def _judged(index: Index, found: Sequence[claims.Claim], allowed: allow.Allowed) -> list[tuple[Item, list[Verdict]]]:
+def judged(index: Index, found: Sequence[claims.Claim], allowed: allow.Allowed) -> list[tuple[Item, list[Verdict]]]:
     """Items and verdicts of one table, or of the running text."""
     entries: list[tuple[Item, list[Verdict | None]]] = []
     for claim in found:
@@ -199,10 +199,10 @@ def _problems(runs: Sequence[results.Run], printed: macros.Printed) -> list[str]
 
 
 def _entries(index, found, allowed, printed, courts, label) -> list[dict[str, Any]]:
-    judged = _judged(index, found, allowed)
-    courts[label] = [item for item, _ in judged]
+    said = judged(index, found, allowed)
+    courts[label] = [item for item, _ in said]
     entries = []
-    for claim, (_, verdicts) in zip(found, judged, strict=True):
+    for claim, (_, verdicts) in zip(found, said, strict=True):
         for place, verdict in enumerate(verdicts):
             number = claim.query.numbers[place]
             instead = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 MODELS = {"Standard": "standard_t5", "Baseline": "baseline_t5", "Monotonic": "monotonic_t5"}
 
 
