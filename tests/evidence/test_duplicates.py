@@ -36,7 +36,10 @@ def test_our_runs_are_different_runs(study):
     found = duplicates.find([study])
     assert duplicates.exit_code(found) == 0
     # The corpus is the same for all, and so is what only depends on it.
-    assert {entry["files"][0].rpartition("/")[2] for entry in found["shared"]} == {"data_statistics.json", "reference_points.csv"}
+    assert {entry["files"][0].rpartition("/")[2] for entry in found["shared"]} == {
+        "data_statistics.json",
+        "reference_points.csv",
+    }
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -46,7 +49,9 @@ def test_a_copied_run_is_found_whatever_its_seed_says(study, count):
     shutil.rmtree(study / "seed_2024")
     shutil.copytree(study / "seed_42", study / "seed_2024")
     for path in (study / "seed_2024").glob("*.json"):
-        rewrite(path, seed=2024, training_seed=2024, timestamp="2026-01-01 00:00:00", checkpoint="f" * 64, wall_seconds=1.5)
+        rewrite(
+            path, seed=2024, training_seed=2024, timestamp="2026-01-01 00:00:00", checkpoint="f" * 64, wall_seconds=1.5
+        )
     found = duplicates.find([study])
     assert [names(group) for group in found["same_runs"]] == [["2024", "42"]]
     assert duplicates.exit_code(found) == 1
@@ -56,7 +61,9 @@ def test_a_copied_file_is_found(study):
     shutil.copy(study / "seed_42/hotflip_results.json", study / "seed_1337/hotflip_results.json")
     rewrite(study / "seed_1337/hotflip_results.json", seed=1337)
     found = duplicates.find([study])
-    assert [names(entry["files"]) for entry in found["same_files"]] == [["1337/hotflip_results.json", "42/hotflip_results.json"]]
+    assert [names(entry["files"]) for entry in found["same_files"]] == [
+        ["1337/hotflip_results.json", "42/hotflip_results.json"]
+    ]
     assert found["same_runs"] == []
 
 
@@ -72,7 +79,9 @@ def test_three_copies_are_one_run(tmp_path):
 def test_numbers_that_were_chosen_make_no_copy(tmp_path):
     for seed in (1, 2):
         (tmp_path / f"seed_{seed}").mkdir()
-        (tmp_path / f"seed_{seed}/setup.json").write_text(json.dumps({"seed": seed, "rate": 5e-5, "batch": 32, "share": 0.5}))
+        (tmp_path / f"seed_{seed}/setup.json").write_text(
+            json.dumps({"seed": seed, "rate": 5e-5, "batch": 32, "share": 0.5})
+        )
     assert duplicates.exit_code(duplicates.find([tmp_path])) == 0
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from mono_s2s.evidence.audit import search, words
+from mono_s2s.evidence.audit import derived, search, words
+from mono_s2s.evidence.audit.matching import Item, best_of, look_up
 from mono_s2s.evidence.audit.numbers import Number
 from mono_s2s.evidence.audit.results import Leaf
-from mono_s2s.evidence.audit.search import Index, Match, Query, Ranking
+from mono_s2s.evidence.audit.search import Index, Match, Query
 
 SUPPORTED, ROUNDING, CONTRADICTED, UNSOURCED = "supported", "rounding differs", "contradicted", "without a source"
 ALLOWED = "allowed"
@@ -47,27 +47,6 @@ class Verdict:
     note: str = ""
 
 
-@dataclass
-class Item:
-    """One printed quantity on its way through the court."""
-
-    query: Query
-    ranking: Ranking | None = None
-    verdicts: list[Verdict] = field(default_factory=list)
-    # The run that it was found in, and those that print the same.
-    run: int | None = None
-    runs: frozenset[int] = frozenset()
-    contested: bool = False
-
-    @property
-    def best(self) -> Match | None:
-        """The best match: in the table's own run, else in another."""
-        if self.ranking is None:
-            return None
-        found = self.ranking.matches or self.ranking.abroad
-        return best_of(found) if found else None
-
-
 def _where(index: Index, place: int, run: int, leaf: Leaf) -> tuple[str, str]:
     pointer = leaf.pointer + (" (length)" if leaf.length else "")
     return f"{index.runs[run].name}/{index.files[place]}", pointer
@@ -80,100 +59,6 @@ def _supported(index: Index, match: Match, query: Query) -> list[Verdict]:
         file, pointer = _where(index, match.place, match.run, leaf)
         found.append(Verdict(SUPPORTED, file, pointer, leaf.value, match.change.name, confidence))
     return found
-
-
-def best_of(matches: Iterable[Match]) -> Match:
-    """The match that the fewest others could have stood in for."""
-    # Of places that fit equally well the one that most runs have: it can tell the runs apart.
-    return min(
-        matches,
-        key=lambda match: (match.accepted, match.change.price, -match.score, -match.held, match.run, match.place),
-    )
-
-
-def _seed(index: Index, query: Query) -> Match | None:
-    """In running text "seed 42" and lists of seeds: a seed is known by its key, however short it is."""
-    number = query.numbers[0]
-    if "seed" not in query.asked or number.decimals != 0 or len(query.numbers) > 1:
-        return None
-    for place, names in enumerate(index.lexicon.places):
-        key = next((name for name in reversed(names) if not name.startswith("#")), "")
-        if "seed" not in words.name_words(key):
-            continue
-        for run, held in index.values[place].items():
-            for leaf in held.get("value", []):
-                if leaf.value == number.value and not leaf.length:
-                    return Match(place, run, search.SAME, (leaf,), 0.0, 1, 1)
-    return None
-
-
-def look_up(index: Index, items: Sequence[Item]) -> None:
-    """Rank the places of every quantity of a table: once by words alone, then knowing what the table is about."""
-    for item in items:
-        _look_up(index, item)
-    order = homes(items)
-    explained = sum(bool(item.runs) for item in items)
-    home = order[0] if order and 2 * sum(order[0] in item.runs for item in items) > explained else None
-    idle = _idle(index, items)
-    for item in items:
-        if item.query.strict and (home is not None or item.query.loose):
-            # A cell of its own table; running text has neither a table's run nor its caption's words.
-            item.query = replace(item.query, home=home, loose=frozenset(), own=_without(item.query, idle))
-            contested = item.contested
-            _look_up(index, item)
-            item.contested = item.contested or (contested and bool(item.ranking and item.ranking.abroad))
-    _assign(index, items)
-
-
-def _without(query: Query, idle: frozenset) -> list:
-    return [(unit, weight) for unit, weight in query.own if not (unit in idle and unit in query.loose)]
-
-
-def _look_up(index: Index, item: Item) -> None:
-    item.ranking = search.rank(index, item.query)
-    if not item.query.strict and not item.ranking.matches and (match := _seed(index, item.query)):
-        item.ranking.matches.append(match)
-    item.runs = frozenset(match.run for match in [*item.ranking.matches, *item.ranking.abroad])
-    if item.best:
-        item.contested = len(index.values[item.best.place]) > 1 and not item.query.runs
-
-
-def _idle(index: Index, items: Sequence[Item]) -> frozenset:
-    """Words of the caption that most of the table's numbers, once found, turn out to have nothing to do with."""
-    matched = [(item, best_of(item.ranking.matches).place) for item in items if item.ranking and item.ranking.matches]
-    units = {unit for item, _ in matched for unit in item.query.loose}
-    return frozenset(
-        unit for unit in units if 2 * sum(place in index.lexicon.pointed(unit) for _, place in matched) < len(matched)
-    )
-
-
-def _assign(index: Index, items: Sequence[Item]) -> None:
-    """Give a quantity the place that its words rule out, where the places they prefer belong to others of the table.
-
-    Two rows "loss" and "loss, %" both point to the key `loss`; once the first has it, the second may be the other key
-    that says what is printed. A place that another cell has is never given twice: that is how a copied row shows.
-    """
-    taken = {best_of(item.ranking.matches).place for item in items if item.ranking and item.ranking.matches}
-    for item in items:
-        ranking = item.ranking
-        if ranking is None or ranking.matches or ranking.abroad or not item.query.strict or item.query.forms < 1000:
-            continue
-        for match in ranking.strangers:
-            away = item.query.home in index.values[match.place] and match.run != item.query.home
-            if match.place in taken or away or match.accepted > search.ALPHA * item.query.forms:
-                continue
-            if all(rival in taken for rival in ranking.better(index, match.place)):
-                ranking.matches.append(match)
-                item.runs = frozenset((match.run,))
-                taken.add(match.place)
-                break
-
-
-def homes(items: Sequence[Item]) -> list[int]:
-    """The runs that a table's quantities may come from, the one that explains most of them first."""
-    contested = [item for item in items if item.contested] or items
-    explained = Counter(run for item in contested for run in sorted(item.runs))
-    return sorted(explained, key=lambda run: (-explained[run], run))
 
 
 def sure(index: Index, query: Query, place: int) -> bool:
@@ -190,7 +75,8 @@ def sure(index: Index, query: Query, place: int) -> bool:
     if not any(query.axes):
         return False
     for axis in filter(None, query.axes):
-        told = [unit for unit in axis if unit != PERCENT]
+        # A word that names the run has done its work: the run is chosen.
+        told = [unit for unit in axis if unit != PERCENT and not (query.runs and index.named([unit]))]
         met = sum(place in pointed(unit) for unit in told)
         # A word that the results do not know is no evidence for another place, but it does leave a doubt.
         if met < COVERED * sum(1.0 if pointed(unit) else 0.5 for unit in told):
@@ -332,8 +218,23 @@ def _other_run(index: Index, item: Item, best: Match) -> bool:
     return True
 
 
+def _derived(index: Index, item: Item) -> list[Verdict]:
+    """A difference or a ratio of two stored numbers, where the words ask for one."""
+    pair = derived.find(index, item.query, item.ranking) if item.ranking else None
+    if pair is None:
+        return []
+    file, pointer = _where(index, pair.places[0], pair.run, pair.leaves[0])
+    other, second = _where(index, pair.places[1], pair.run, pair.leaves[1])
+    against = second if other == file else f"{other}: {second}"
+    item.run = pair.run
+    confidence = round(1 - min(1.0, pair.accepted / item.query.forms), 4)
+    return [Verdict(SUPPORTED, file, pointer, pair.leaves[0].value, f"{pair.how} to {against}", confidence)]
+
+
 def _unmatched(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:
     query = item.query
+    if found := _derived(index, item):
+        return found
     options = _options(index, item, order)
     nothing = [Verdict(UNSOURCED, note=_reason(item)) for _ in query.numbers]
     option = options[0] if options else None
@@ -380,4 +281,7 @@ def _apart(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:
         look_up(index, [single])
         judge(index, [single], order)
         found += single.verdicts
+        item.runs = item.runs & single.runs if item.runs else single.runs
+        item.contested = item.contested or single.contested
+        item.run = single.run
     return found

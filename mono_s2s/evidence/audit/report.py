@@ -8,8 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from mono_s2s.evidence.audit import allow, claims, judging, latex, macros, results, tables
-from mono_s2s.evidence.audit.judging import ALLOWED, CONTRADICTED, ROUNDING, SUPPORTED, UNSOURCED, Item, Verdict
+from mono_s2s.evidence.audit import allow, claims, judging, latex, macros, matching, results, tables
+from mono_s2s.evidence.audit.judging import ALLOWED, CONTRADICTED, ROUNDING, SUPPORTED, UNSOURCED, Verdict
+from mono_s2s.evidence.audit.matching import Item
 from mono_s2s.evidence.audit.plain import shown
 from mono_s2s.evidence.audit.search import Index
 from mono_s2s.evidence.audit.tables import Grid
@@ -64,8 +65,8 @@ def judged(index: Index, found: Sequence[claims.Claim], allowed: allow.Allowed) 
         ]
         entries.append((Item(claim.query), [Verdict(ALLOWED, note=reason) if reason else None for reason in reasons]))
     judged = [item for item, settled in entries if not all(settled)]
-    judging.look_up(index, judged)
-    judging.judge(index, judged, judging.homes(judged))
+    matching.look_up(index, judged)
+    judging.judge(index, judged, matching.homes(judged))
     return [
         (item, [own or said for own, said in zip(settled, item.verdicts or settled, strict=True)])
         for item, settled in entries

@@ -21,9 +21,12 @@ from mono_s2s.evidence.audit.results import Leaf, Run
 ALPHA = 0.01
 # Places that are looked at for one quantity.
 DEPTH = 600
+# A place that fits this much worse than the best is not looked at once there is a match.
+ENOUGH = 0.5
 # What it speaks for a place that the run which explains most of the table has it.
 HOME = 2.0
 _ROLES = {
+    "value": "value",
     "mean": "value",
     "sd": "sd",
     "se": "sd",
@@ -261,6 +264,8 @@ class Ranking:
     strangers: list[Match]
     # Numbers of other runs than the table's own, at places that may be meant.
     abroad: list[Match]
+    # All places that any word points to, best first.
+    considered: list[tuple[float, int]]
 
     def better(self, index: Index, place: int) -> list[int]:
         """The places that rule this one out: they differ in one name and fit the words better."""
@@ -291,10 +296,12 @@ def rank(index: Index, query: Query) -> Ranking:
         ),
         key=lambda entry: (-round(entry[0], 6), entry[1]),
     )[:DEPTH]
-    found = Ranking(query, flat, [], [], [], [])
+    found = Ranking(query, flat, [], [], [], [], ordered)
     seen: set[tuple[Decimal, ...]] = set()
     limit = max(1.0 if query.forms <= 10 else 2.0, ALPHA * query.forms)
     for score, level in groupby(ordered, key=lambda entry: round(entry[0], 6)):
+        if (found.matches or found.abroad) and score < ENOUGH * ordered[0][0]:
+            break
         matches: list[Match] = []
         abroad: list[Match] = []
         for _, place in level:
@@ -308,7 +315,7 @@ def rank(index: Index, query: Query) -> Ranking:
     return found
 
 
-def _same_form(number: Number, value: Decimal) -> bool:
+def same_form(number: Number, value: Decimal) -> bool:
     """Whether a value has as many digits before the point: only then could it have been printed in this form."""
     return _whole_digits(number.value) == _whole_digits(value)
 
@@ -337,7 +344,7 @@ def _look(index, query, place, score, found, seen, matches, abroad) -> None:
                     continue
                 pairs = list(zip(query.numbers, values, strict=True))
                 forms = tuple(max(rounded(value, number.unit)) for number, value in pairs)
-                if fitting and not away and all(map(_same_form, query.numbers, forms)):
+                if fitting and not away and all(map(same_form, query.numbers, forms)):
                     seen.add(forms)
                 if all(agrees(number, value) for number, value in pairs):
                     kept.append(Match(place, run, change, leaves, score, len(seen) + 1, len(holding)))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import papers
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from mono_s2s.cli import app
@@ -31,7 +33,7 @@ def wrong(found):
     """Every number that is not supported or allowed, by its id, with its status."""
     entries = [entry for table in found["tables"] for entry in table["numbers"]] + found["text"]
     return {
-        entry["id"].rpartition("/")[2] if not entry["id"].startswith("tab:") else entry["id"]: entry["status"]
+        entry["id"].rpartition("/")[2] if entry["id"].startswith("/") else entry["id"]: entry["status"]
         for entry in entries
         if entry["status"] not in ("supported", "allowed")
     }
@@ -86,7 +88,9 @@ def test_planted_errors_are_found_and_none_is_invented(tmp_path, published, run,
     found = audit(tmp_path, paper, [published] if all_folders else [run])
     lines = paper.splitlines()
     place = {what: next(n for n, line in enumerate(lines, 1) if what in line) for what in ("n = 200", "8,269")}
-    expected = {f"tab:rouge/r3c{column}.{part}": "contradicted" for column in (2, 3, 4) for part in ("value", "lower", "upper")}
+    expected = {
+        f"tab:rouge/r3c{column}.{part}": "contradicted" for column in (2, 3, 4) for part in ("value", "lower", "upper")
+    }
     expected |= {"tab:hotflip/r3c4": "rounding differs"}
     expected |= {f"tab:uat/r4c{column}": "contradicted" for column in (2, 3, 4, 5)}
     expected |= {f"paper.tex:{place['n = 200']}#2": "contradicted", f"paper.tex:{place['8,269']}#2": "contradicted"}
@@ -95,7 +99,7 @@ def test_planted_errors_are_found_and_none_is_invented(tmp_path, published, run,
         [entry] = [entry for entry in found["tables"][0]["numbers"] if entry["id"] == "tab:rouge/r3c2.value"]
         assert "hpc/evaluation_results.json" in entry["note"]
         assert entry["source"]["pointer"] == "/cnn_dm/standard_t5/rouge_scores/rouge1/mean"
-    copied = [entry for entry in found["tables"][2]["numbers"] if entry["id"] == "tab:uat/r4c4"][0]
+    copied = next(entry for entry in found["tables"][2]["numbers"] if entry["id"] == "tab:uat/r4c4")
     assert "/baseline_t5/clean_rouge/rouge1" in copied["note"]
 
 
@@ -105,16 +109,12 @@ def test_any_digit_changed_in_a_table_is_found(tmp_path, run):
     clean = audit(tmp_path, papers.paper(text), [run])
     for entry in clean["tables"][0]["numbers"]:
         lines = text.splitlines()
-        at = next(n for n, line in enumerate(lines) if line.startswith(entry["context"][:0] + _title(clean, entry)))
+        row = int(entry["id"].partition("/r")[2].partition("c")[0])
+        at = next(n for n, line in enumerate(lines) if line.startswith(list(papers.MODELS)[row - 2]))
         digit = entry["text"][-1]
         changed = entry["text"][:-1] + str((int(digit) + 5) % 10)
         lines[at] = lines[at].replace(entry["text"], changed, 1)
         assert wrong(audit(tmp_path, papers.paper("\n".join(lines)), [run])) == {entry["id"]: "contradicted"}, changed
-
-
-def _title(found, entry):
-    number = int(entry["id"].partition("/r")[2].partition("c")[0])
-    return list(papers.MODELS)[number - 2]
 
 
 def test_another_run_as_a_whole_explains_nothing_that_differs(tmp_path, published, run):
@@ -188,7 +188,9 @@ def small(tmp_path):
     """A tiny study of another schema."""
     (tmp_path / "runs/seed_1").mkdir(parents=True)
     (tmp_path / "runs/seed_1/scores.json").write_text(
-        json.dumps({"systems": {"big": {"accuracy": 0.8125, "f1": 0.71434}, "small": {"accuracy": 0.6094, "f1": 0.50811}}})
+        json.dumps(
+            {"systems": {"big": {"accuracy": 0.8125, "f1": 0.71434}, "small": {"accuracy": 0.6094, "f1": 0.50811}}}
+        )
     )
     (tmp_path / "paper.tex").write_text(
         "\\begin{tabular}{lrr}\\toprule System & Accuracy & F1 \\\\ \\midrule\n"
@@ -281,7 +283,9 @@ def test_a_number_typed_beside_its_macro_is_named(small):
         "% made by the pipeline\n\\monosdefine{systems.big.accuracy}{81.25}\n\\monosdefine{systems.small.f1}{$50.81$}\n"
     )
     paper = small / "paper.tex"
-    paper.write_text(paper.read_text().replace("50.81", "\\evidence{systems.small.f1}") + "\nUnknown: \\evidence{other.key}\n")
+    paper.write_text(
+        paper.read_text().replace("50.81", "\\evidence{systems.small.f1}") + "\nUnknown: \\evidence{other.key}\n"
+    )
     found, _ = report.audit(paper, [small / "runs"])
     numbers = {entry["id"]: entry for entry in found["tables"][0]["numbers"]}
     assert numbers["table 1/r2c2"]["typed_instead_of"] == "systems.big.accuracy"
@@ -302,6 +306,117 @@ def test_the_terminal_says_where_and_what(small):
 
 def test_auditing_loads_nothing_heavy():
     modules = [f"mono_s2s.evidence.audit.{path.stem}" for path in (ROOT / "mono_s2s/evidence/audit").glob("[a-z]*.py")]
-    code = f"import sys, {', '.join(modules)}, mono_s2s.evidence.duplicates; print({{'torch', 'numpy', 'scipy', 'pandas'}} & set(sys.modules))"
+    modules.append("mono_s2s.evidence.duplicates")
+    heavy = ["torch", "numpy", "scipy", "pandas"]
+    code = f"import sys, {', '.join(modules)}; print(set({heavy}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+SCORES = """model,dataset,metric,value,std
+BERT-base,SST-2,accuracy,{0},0.0031
+BERT-base,MNLI,accuracy,{1},0.0042
+RoBERTa,SST-2,accuracy,{2},0.0053
+RoBERTa,MNLI,accuracy,{3},0.0064
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """Two runs of somebody else: one long CSV file, and a list of records."""
+    values = {"run1": (0.91234, 0.83456, 0.93217, 0.86543), "run2": (0.90876, 0.82119, 0.94321, 0.85001)}
+    for name, numbers in values.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "scores.csv").write_text(SCORES.format(*numbers))
+        costs = [{"name": "BERT-base", "params": 109482240, "train_seconds": 7261.5}]
+        costs.append({"name": "RoBERTa", "params": 124645632, "train_seconds": 8123.25})
+        (tmp_path / "runs" / name / "cost.json").write_text(json.dumps(costs))
+    return tmp_path
+
+
+TRANSPOSED = r"""\begin{table}\caption{Accuracy.}\label{t1}
+\begin{tabular}{lcc}\hline Task & BERT & RoBERTa \\ \hline
+SST-2 & 91.2 $\pm$ 0.3 & 93.2 $\pm$ 0.5 \\ MNLI & 83.5 $\pm$ 0.4 & 86.5 $\pm$ 0.6 \\ \hline
+\end{tabular}\end{table}
+\begin{table}\caption{Cost.}\label{t2}
+\begin{tabular}{lcc}\toprule Model & Parameters & Training time (hours) \\ \midrule
+BERT-base & 109.5M & 2.02 \\ RoBERTa & 124.6M & 2.26 \\ \bottomrule
+\end{tabular}\end{table}
+"""
+
+
+def test_another_schema_and_another_layout(foreign):
+    found = audit(foreign, TRANSPOSED, [foreign / "runs"])
+    assert wrong(found) == {}
+    sources = {entry["id"]: entry["source"] for table in found["tables"] for entry in table["numbers"]}
+    assert sources["t1/r3c3.value"]["file"] == (foreign / "runs/run1/scores.csv").as_posix()
+    assert sources["t1/r3c3.value"]["pointer"] == "/3/value"
+    assert sources["t2/r2c3"]["transformation"] == "/ 3600"
+
+
+def test_a_swapped_row_is_found_in_another_layout(foreign):
+    swapped = TRANSPOSED.replace("SST-2 &", "X &").replace("MNLI &", "SST-2 &").replace("X &", "MNLI &")
+    found = audit(foreign, swapped, [foreign / "runs"])
+    assert {entry["status"] for entry in found["tables"][0]["numbers"] if entry["id"].endswith("value")} == {
+        "contradicted"
+    }
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("RoBERTa's accuracy on MNLI is a difference of 3.09 points to BERT-base.", {}),
+        ("RoBERTa's accuracy on MNLI is a difference of 3.90 points to BERT-base.", "without a source"),
+        ("RoBERTa reaches 86.54\\% accuracy on MNLI.", {}),
+        ("RoBERTa reaches 86.45\\% accuracy on MNLI.", "contradicted"),
+        ("We drank 86.54 litres of tea.", "without a source"),
+    ],
+)
+def test_running_text(foreign, sentence, expected):
+    found = audit(foreign, sentence, [foreign / "runs/run1"])
+    assert (set(wrong(found).values()) or {}) == ({expected} if expected else {})
+
+
+def test_rows_that_name_their_runs_come_from_them(foreign):
+    table = r"""\begin{tabular}{lr}\toprule Run & RoBERTa, MNLI, accuracy \\ \midrule
+Run1 & 86.54 \\ Run2 & %s \\ \bottomrule\end{tabular}"""
+    assert wrong(audit(foreign, table % "85.00", [foreign / "runs"])) == {}
+    assert wrong(audit(foreign, table % "86.54", [foreign / "runs"])) == {"table 1/r3c2": "contradicted"}
+
+
+LATEX = [
+    "\\",
+    "{",
+    "}",
+    "$",
+    "&",
+    "\\\\",
+    "%",
+    "\n",
+    "1.5",
+    "\\begin{tabular}{lr}",
+    "\\end{tabular}",
+    "\\caption{",
+    "[",
+    "]",
+]
+LATEX += [
+    "\\multicolumn{2}{c}{",
+    "\\num{",
+    "\\input{x}",
+    "^",
+    "\\pm",
+    "\\midrule",
+    "a",
+    "\\newcommand{\\a}{\\a}",
+    "\\a",
+    "~",
+    "--",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(LATEX), max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+def test_no_paper_is_too_broken_to_be_read(foreign, pieces):
+    (foreign / "paper.tex").write_text("The loss was 0.86543 once. " + "".join(pieces))
+    report.audit(foreign / "paper.tex", [foreign / "runs"])

@@ -82,7 +82,12 @@ def test_an_interval_is_read_back(values, places, style):
     assert read(style.format(*printed)) == [[(Decimal(text), role) for text, role in zip(printed, roles, strict=True)]]
 
 
-@given(value=floats, spread=st.floats(0, 100), places=st.integers(0, 5), style=st.sampled_from([r"${}\pm{}$", r"{} $\pm$ {}"]))
+@given(
+    value=floats,
+    spread=st.floats(0, 100),
+    places=st.integers(0, 5),
+    style=st.sampled_from([r"${}\pm{}$", r"{} $\pm$ {}"]),
+)
 def test_a_spread_is_read_back(value, spread, places, style):
     text, sign = fixed(value, places)
     assert read(style.format(sign + text, f"{spread:.{places}f}")) == [
@@ -90,7 +95,11 @@ def test_a_spread_is_read_back(value, spread, places, style):
     ]
 
 
-@given(value=st.floats(1, 9.99), power=st.integers(-30, 30), style=st.sampled_from([r"${}\times10^{{{}}}$", r"${} \cdot 10^{{{}}}$"]))
+@given(
+    value=st.floats(1, 9.99),
+    power=st.integers(-30, 30),
+    style=st.sampled_from([r"${}\times10^{{{}}}$", r"${} \cdot 10^{{{}}}$"]),
+)
 def test_a_power_of_ten_is_read_back(value, power, style):
     [[found]] = numbers.read(plain(style.format(f"{value:.2f}", power)))
     assert found.value == Decimal(f"{value:.2f}").scaleb(power)

@@ -65,7 +65,8 @@ def test_block_titles_name_the_rows_below(tmp_path):
 
 def test_numbers_that_name_rows_are_no_claims(tmp_path):
     grid = grid_of(
-        tmp_path, r"\begin{tabular}{rr}\toprule Seed & Loss \\ \midrule 42 & 1.0 \\ 1337 & 2.0 \\ \bottomrule\end{tabular}"
+        tmp_path,
+        r"\begin{tabular}{rr}\toprule Seed & Loss \\ \midrule 42 & 1.0 \\ 1337 & 2.0 \\ \bottomrule\end{tabular}",
     )
     assert tables.is_label(grid, 1, 0)
     assert not tables.is_label(grid, 1, 1)
@@ -89,7 +90,9 @@ def test_inputs_are_followed_and_lines_known(tmp_path):
 
 def test_comments_and_verbatim_are_not_read(tmp_path):
     source = source_of(
-        tmp_path, "a % 1.5\nb 50\\% c\n\\begin{verbatim}\n2.5\n\\end{verbatim}\n\\iffalse 3.5 \\fi\n\\begin{comment}4.5\\end{comment}\n"
+        tmp_path,
+        "a % 1.5\nb 50\\% c\n\\begin{verbatim}\n2.5\n\\end{verbatim}\n\\iffalse 3.5 \\fi\n"
+        "\\begin{comment}4.5\\end{comment}\n",
     )
     assert not any(number in source.text for number in ("1.5", "2.5", "3.5", "4.5"))
     assert "50\\%" in source.text

@@ -15,10 +15,16 @@ def leaves(run, file):
 
 
 def test_numbers_keep_their_digits_and_their_pointers(tmp_path):
-    (tmp_path / "a.json").write_text('{"x": {"y/z": [0.1, {"model": "big", "loss": 1e-3}]}, "s": "63.5%", "t": "text", "b": true}')
+    (tmp_path / "a.json").write_text(
+        '{"x": {"y/z": [0.1, {"model": "big", "loss": 1e-3}]}, "s": "63.5%", "t": "text", "b": true}'
+    )
     (tmp_path / "b.csv").write_text("model,loss\nsmall,0.25\nbig,3\n")
     [run] = results.discover([tmp_path])
-    assert leaves(run, "a.json") == {"/x/y~1z/0": Decimal("0.1"), "/x/y~1z/1/loss": Decimal("0.001"), "/s": Decimal("63.5")}
+    assert leaves(run, "a.json") == {
+        "/x/y~1z/0": Decimal("0.1"),
+        "/x/y~1z/1/loss": Decimal("0.001"),
+        "/s": Decimal("63.5"),
+    }
     assert leaves(run, "b.csv") == {"/0/loss": Decimal("0.25"), "/1/loss": Decimal(3)}
     assert [leaf.keys for leaf in run.files["b.csv"] if not leaf.length] == [("small", "loss"), ("big", "loss")]
 
@@ -80,6 +86,8 @@ def test_the_published_folders_differ_and_it_is_said_how():
     said = [line.replace(folder.as_posix() + "/", "") for line in results.differences(runs)]
     assert "uat_results.json: missing in hpc; lambda_seed_42 has it" in said
     assert "final_results.json: missing in hpc; lambda_seed_42 has it" in said
-    assert any(line.startswith("hpc/baseline_training_history.json: lacks /hyperparameters/batch_size") for line in said)
+    assert any(
+        line.startswith("hpc/baseline_training_history.json: lacks /hyperparameters/batch_size") for line in said
+    )
     assert any(line.startswith("lambda_seed_42/data_statistics.json: lacks /_metadata/") for line in said)
     assert all(run.unreadable == [] for run in runs)
