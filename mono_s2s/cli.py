@@ -122,7 +122,8 @@ def tables(
 @app.command()
 def audit(
     paper: Annotated[Path, typer.Argument(help="The paper's main LaTeX file.")],
-    results: Annotated[list[Path], typer.Option("--results", help="A folder with results; may be given again.")],
+    results: Annotated[list[Path], typer.Option("--results", help="A folder with results; more may follow.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDERS]...", help="Further folders.")] = None,
     allow: Annotated[Path | None, typer.Option(help="Rules for numbers that need no source, one a line.")] = None,
     numbers: Annotated[Path | None, typer.Option(help="The paper's macros; else numbers.tex beside the paper.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the paper's tables, annotated, to this page.")] = None,
@@ -140,7 +141,7 @@ def audit(
     from mono_s2s.evidence.audit import report as auditing
 
     try:
-        report, grids = auditing.audit(paper, results, allow, numbers)
+        report, grids = auditing.audit(paper, [*results, *(more or [])], allow, numbers)
         if html is not None:
             from mono_s2s.evidence.audit import page
 

@@ -37,11 +37,12 @@ class Item:
 
 def best_of(matches: Iterable[Match]) -> Match:
     """The match that the fewest others could have stood in for."""
-    # Of places that fit equally well the one that most runs have: it can tell the runs apart.
-    return min(
-        matches,
-        key=lambda match: (match.accepted, match.change.price, -match.score, -match.held, match.run, match.place),
-    )
+    found = list(matches)
+    best = min(found, key=lambda match: (match.accepted, match.change.price, -match.score, match.run, match.place))
+    values = [leaf.value for leaf in best.leaves]
+    copies = [match for match in found if match.run == best.run and [leaf.value for leaf in match.leaves] == values]
+    # Files repeat each other's numbers; of copies, that in the file that most runs have can tell the runs apart.
+    return max(copies, key=lambda match: (match.held, match is best, match.score, -match.place))
 
 
 def _seed(index: Index, query: Query) -> Match | None:

@@ -220,6 +220,13 @@ def test_the_exit_status_says_what_is_wrong(small, old, new, code):
     assert done.exit_code == code, done.output
 
 
+def test_several_folders_follow_one_option(small):
+    (small / "more").mkdir()
+    (small / "more/costs.json").write_text('{"hours": 12.75}')
+    done = mono(small / "paper.tex", "--results", small / "runs", small / "more", "--json")
+    assert [run["run"].rpartition("/")[2] for run in json.loads(done.output)["runs"]] == ["seed_1", "more"]
+
+
 def test_what_cannot_be_read_is_said_in_one_line(small):
     for arguments in (
         (small / "nowhere.tex", "--results", small / "runs"),
