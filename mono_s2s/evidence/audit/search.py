@@ -208,7 +208,7 @@ def changes(query: Query, leaf: Leaf) -> list[Change]:
     printed, stored = query.numbers[0], leaf.value
     found = [SAME]
     share = stored.copy_abs() <= 1 and stored != stored.to_integral_value()
-    if query.percent or (share and printed.value.copy_abs() <= 100):
+    if query.percent or (share and printed.value.copy_abs() <= 1000):
         found.append(PERCENT)
     if stored.copy_abs() > 1 and printed.value.copy_abs() <= 1 and printed.decimals >= 2 and not query.percent:
         found.append(SHARE)
@@ -244,6 +244,9 @@ def leaves_of(held: Mapping[str, list[Leaf]], query: Query) -> Iterator[tuple[Le
 
 def agrees(number: Number, value: Decimal) -> bool:
     """Whether the printed number is `value`, rounded to the printed place; or bounds it, where it is a bound."""
+    if number.decimals <= 0 and abs(value) < 10 and value != value.to_integral_value():
+        # Nobody prints 0.18 as 0: a single digit is a count.
+        return False
     if number.relation == "<":
         return 0 <= value < number.value
     if number.relation == ">":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mono_s2s.evidence.audit import numbers
+from mono_s2s.evidence.audit import numbers, search
 from mono_s2s.evidence.audit.plain import plain
 
 decimals = st.integers(0, 6)
@@ -158,3 +158,21 @@ def test_how_telling_a_number_is(text, forms):
 def test_ties_may_be_rounded_either_way():
     assert numbers.rounded(Decimal("0.125"), Decimal("0.01")) == {Decimal("0.12"), Decimal("0.13")}
     assert numbers.rounded(Decimal("0.1251"), Decimal("0.01")) == {Decimal("0.13")}
+
+
+@pytest.mark.parametrize(
+    ("latex", "stored", "agrees"),
+    [
+        ("0.325", "0.32514", True),
+        ("0.326", "0.32514", False),
+        ("0", "0.18", False),
+        ("3", "2.9", False),
+        ("63", "62.7", True),
+        ("$<0.001$", "0.0004", True),
+        ("$<0.001$", "0.004", False),
+        ("$>0.9$", "0.95", True),
+    ],
+)
+def test_agreement(latex, stored, agrees):
+    [[number]] = numbers.read(plain(latex))
+    assert search.agrees(number, Decimal(stored)) is agrees
