@@ -27,7 +27,7 @@ from mono_s2s.attacks import gradients, hotflip, uat
 from mono_s2s.attacks.space import space
 from mono_s2s.corpus.reading import Encoding, Example
 from mono_s2s.evaluation import generation, intervals
-from mono_s2s.models import t5
+from mono_s2s.models import architectures
 
 ROUNDS = 3
 EXAMPLES = 32
@@ -57,6 +57,7 @@ def main() -> None:
     study = scale.load_scale("demo", Path(__file__).resolve().parents[1]).t5_experiments
     compute.prepare(study.compute)
     encoding = Encoding(
+        architecture="encoder-decoder",
         prefix_ids=(4, 5),
         pad_id=0,
         eos_id=1,
@@ -74,7 +75,7 @@ def main() -> None:
         document = tuple(random.integers(6, 820, random.integers(40, 75)).tolist())
         target = (*random.integers(6, 820, random.integers(10, 16)).tolist(), 1)
         examples.append(Example(str(number), "benchmark", "", ("",), document, (target,)))
-    model = t5.build(study.standard, encoding).eval().requires_grad_(False)
+    model = architectures.build(study.standard, encoding).eval().requires_grad_(False)
     allowed = space(model, encoding)
     inputs = [encoding.pack(example.document_ids) for example in examples]
     targets = [example.reference_ids[0] for example in examples]

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mono_s2s import compute, scale, training
 from mono_s2s.corpus.reading import Encoding, Pair
-from mono_s2s.models import losses, monotone, t5
+from mono_s2s.models import architectures, losses, monotone
 from mono_s2s.models.batches import collate
 
 ROUNDS = 5
@@ -58,6 +58,7 @@ def main() -> None:
     settings = study.train.optimization
     compute.prepare(study.compute)
     encoding = Encoding(
+        architecture="encoder-decoder",
         prefix_ids=(4, 5),
         pad_id=0,
         eos_id=1,
@@ -78,7 +79,7 @@ def main() -> None:
 
     def model(constrained: bool = False, attention: str = "eager", width: int = 64) -> torch.nn.Module:
         shape = study.standard.model_copy(update={"width": width, "feed_forward": 4 * width})
-        built = t5.build(shape, encoding)
+        built = architectures.build(shape, encoding)
         built.set_attn_implementation(attention)
         if constrained:
             monotone.constrain(built, study.train.constraint)

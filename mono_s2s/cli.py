@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mono_s2s.files import BadInput, read_json
+from mono_s2s.files import BadInput, read_json, to_json
 
 app = typer.Typer(
     help="Look at what the pipeline was given and what it made. Run from the top folder of the checkout.",
@@ -117,6 +117,58 @@ def tables(
     console = Console() if sys.stdout.isatty() else Console(width=140)
     for table in found:
         _show(table, console)
+
+
+def _show_sweep(found: dict[str, Any], console: Any) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mono_s2s.evidence import sweep as sweeps
+
+    seeds = ", ".join(map(str, found["seeds"]))
+    title = (
+        f"{found['study']}, scale {found['scale']}, seeds {seeds}; damage: {found['damage']}; "
+        f"perplexity ratio at most {found['perplexity_ratio_ceiling']} at every seed"
+    )
+    # Lines that are not in the table are left whole: some are commands, to be copied.
+    console.print(Text(title, style="italic"), soft_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in sweeps.COLUMNS:
+        shown.add_column(name, justify="left" if name in ("variant", "eligible") else "right")
+    for row in found["variants"]:
+        shown.add_row(*map(Text, sweeps.cells(row)))
+    console.print(shown)
+    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=True)
+    for paragraph in sweeps.words(found):
+        console.print(Text(paragraph), soft_wrap=True)
+
+
+@app.command()
+def sweep(
+    study: Annotated[str | None, typer.Option(help="Which study; params.yaml's without it.")] = None,
+    scale: Annotated[str | None, typer.Option(help="At which scale; params.yaml's without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare variants of the constraint among DVC's experiments and pick one under params.yaml's perplexity ceiling.
+
+    Exits with 1 where none is picked. Example: mono sweep --study foundation_llm_experiments
+    """
+    from mono_s2s.evidence import sweep as sweeps
+
+    try:
+        found = sweeps.compare(study, scale)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(to_json(found), nl=False)
+    else:
+        from rich.console import Console
+
+        _show_sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
+    if not found["winner"]:
+        raise typer.Exit(1)
 
 
 @app.command()

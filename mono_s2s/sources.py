@@ -152,10 +152,11 @@ class GeneratedText(Section):
 
     kind: Literal["generated"]
     data_seed: int
-    # What the study is about: fine-tuning, validation, attacks and test are all of this domain ...
+    # What the study is about: fine-tuning, validation, attacks and test are all of this domain.
     domain: Literal["news", "dialogue"]
-    # ... and the standard model is pretrained on this one.
-    pretraining_domain: Literal["news", "dialogue"]
+    # Of the pretraining texts, which are of all domains: share that tells one event in several wordings, without the
+    # story. Between stories, whose words can hardly be foreseen, that is what teaches a small model to look back.
+    retold: Share
     # Numbers of texts.
     train: Count
     validation: Count
@@ -172,6 +173,20 @@ class TextFile(Section):
     # Null for a plain file.
     field: str | None = None
 
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and its last extension: what its texts are named after."""
+        return self.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+    @model_validator(mode="after")
+    def _field_fits(self) -> Self:
+        if self.path.endswith(".jsonl") == (self.field is None):
+            raise ValueError(
+                f"{self.path}: a JSONL file (*.jsonl) needs `field`, the name of the field with the text; "
+                "another file must not have one"
+            )
+        return self
+
 
 class TextFiles(Section):
     """Text from files: plain ones are cut at blank lines into passages, a line of JSONL is one."""
@@ -187,6 +202,14 @@ class TextFiles(Section):
     attack_optimization: Count
     attack_evaluation: Count
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        stems = [file.stem for file in self.files]
+        for stem in stems:
+            if stems.count(stem) > 1:
+                raise ValueError(f"corpus.source.files: two files are called {stem!r}, their texts' ids would clash")
+        return self
+
 
 class HubText(Section):
     """Rows of one split of one data set on the hub, at one revision; read as a stream, so that no more is fetched."""
@@ -195,6 +218,8 @@ class HubText(Section):
     configuration: str | None = None
     revision: Commit | None
     split: str
+    # The split's file in the repository (or a pattern for several), where the data set itself does not name it.
+    file: str | None = None
     # The column that holds the text.
     text: str
     # Rows to pass over, then rows to take.

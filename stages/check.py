@@ -12,10 +12,10 @@ from stages import command
 
 
 def main() -> None:
-    """Type both files."""
+    """Type both files; the scale must have the study."""
     chosen = command.arguments(__doc__)
     metrics.check_families(params.load_params().statistics.families)
-    scale.load_scale(chosen.scale)
+    scale.load_scale(chosen.scale).study(chosen.study)
     files.write_text(Path("runs") / chosen.study / "check.txt", "params.yaml and its scale file are well-formed\n")
 
 

@@ -1,6 +1,6 @@
 """Stage corpus: make or fetch the study's texts, split and tokenize them once.
 
-Reads the scale file's section `corpus`, and the JSONL files in data/<scale>/ or the hub data sets that it names.
+Reads the scale file's section `corpus`, and the files in data/<scale>/ or the hub data sets that it names.
 Writes runs/<study>/corpus/: data/ (splits, tokenizer, encoding.json), data_statistics.json, record.json.
 """
 

@@ -9,15 +9,8 @@ import sys
 from pathlib import Path
 
 from mono_s2s import files
-
-ARMS = ("baseline", "monotonic")
-# Column of `dvc exp show`: metric of final_results.json.
-COLUMNS = {
-    "rougeL": "evaluate.rougeL",
-    "nll_per_token": "evaluate.nll_per_token",
-    "hotflip_delta_nll": "hotflip.delta_nll_per_token",
-    "uat_delta_nll": "uat.delta_nll_per_token",
-}
+from mono_s2s.evidence import metrics
+from mono_s2s.scale import ARMS, STUDIES
 
 
 def curve(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
@@ -32,13 +25,14 @@ def curve(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
 def main() -> None:
     """Read the selected run's files and write the headline."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", required=True, help="which study")
+    parser.add_argument("--study", required=True, choices=STUDIES, help="which study")
     parser.add_argument("--seed", required=True, type=int, help="which run of it")
     chosen = parser.parse_args()
     folder = Path("experiment_results") / chosen.study / f"seed_{chosen.seed}"
-    metrics = files.read_json(folder / "final_results.json")["metrics"]
+    found = files.read_json(folder / "final_results.json")["metrics"]
     rows = files.read_csv(folder / "training_curves.csv")
-    headline = {arm: {column: metrics[name][arm] for column, name in COLUMNS.items()} for arm in ARMS}
+    columns = {shown.column: found[shown.metric] for shown in metrics.headlines(chosen.study)}
+    headline = {arm: {column: values[arm] for column, values in columns.items()} for arm in ARMS}
     files.write_json(Path("metrics.json"), headline)
     for split in ("train", "validation"):
         files.write_csv(Path("curves") / f"{split}.csv", ("step", *ARMS), curve(rows, split))

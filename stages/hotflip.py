@@ -41,7 +41,7 @@ def main() -> None:
         found, rows = comparing_hotflip.under_hotflip(
             loaded, examples, study.hotflip, study.evaluate.decoding, encoding, study.compute, attack_seed
         )
-        files.write_csv(outputs[1], report.HOTFLIP_COLUMNS, rows)
+        files.write_csv(outputs[1], report.columns("hotflip", scale.TASKS[options.study]), rows)
         files.write_json(
             outputs[0],
             {

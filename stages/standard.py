@@ -1,6 +1,6 @@
 """Stage standard: the model that both arms start from, shared by all seeds of a study.
 
-Reads the corpus; trains a small T5 on its pretraining pairs, or takes a model from the hub as it is.
+Reads the corpus; trains a small model on its pretraining pairs, or takes a model from the hub as it is.
 Writes runs/<study>/standard/{checkpoint/, results.json, record.json}.
 """
 
@@ -13,7 +13,7 @@ import torch
 
 from mono_s2s import compute, files, paths, record, resume, scale, training
 from mono_s2s.corpus import reading
-from mono_s2s.models import checkpoints, t5
+from mono_s2s.models import architectures, checkpoints
 from stages import command
 
 # Of the pretraining pairs: the last ones, never trained on, tell how well the rest was learned.
@@ -23,10 +23,10 @@ HELD_OUT = 0.02
 def scratch(
     study: scale.Study, encoding: reading.Encoding, data: Path, device: torch.device, state: Path
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """A T5 trained on the corpus's pretraining pairs, and the history of its training."""
+    """A model trained on the corpus's pretraining pairs, and the history of its training."""
     pairs = reading.read_pretraining(data)
     held_out = max(1, round(HELD_OUT * len(pairs)))
-    model = t5.build(study.standard, encoding).to(device)
+    model = architectures.build(study.standard, encoding).to(device)
     outcome = training.train(
         model,
         pairs[:-held_out],
@@ -63,8 +63,8 @@ def main() -> None:
         if study.standard.kind == "scratch":
             model, history = scratch(study, encoding, data, device, state)
         else:
-            model = t5.load_pretrained(study.standard)
-        t5.fit(model, encoding)
+            model = architectures.load_pretrained(study.standard)
+        architectures.fit(model, encoding)
         checkpoints.save(model, data, folder / "checkpoint")
         results = {
             "schema_version": 1,
@@ -73,7 +73,7 @@ def main() -> None:
             "scale": options.scale,
             "data_digest": encoding.data_digest,
             "checkpoint": checkpoints.digest(folder / "checkpoint"),
-            "model": t5.facts(model),
+            "model": architectures.facts(model),
             # Of training from scratch; null for a model from the hub.
             "training": history,
         }

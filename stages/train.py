@@ -13,12 +13,12 @@ from dvclive import Live
 
 from mono_s2s import compute, files, paths, record, resume, scale, training
 from mono_s2s.corpus import reading
-from mono_s2s.models import checkpoints, monotone, t5
+from mono_s2s.models import architectures, checkpoints, monotone
 from stages import command
 
 
 def pairs(data: Path, split: str, encoding: reading.Encoding) -> list[reading.Pair]:
-    """A split as training pairs: packed document, first reference."""
+    """A split as training pairs: packed document and first reference; of a block, its start and the block."""
     examples = reading.read_split(data, split)
     return [reading.Pair(tuple(encoding.pack(e.document_ids)), e.reference_ids[0]) for e in examples]
 
@@ -44,7 +44,7 @@ def main() -> None:
         encoding = reading.read_encoding(data)
         state = paths.scratch(options.study, options.seed, options.arm, training.state_key(params, inputs))
         model = checkpoints.trainable(start, device, settings.dropout)
-        t5.fit(model, encoding)
+        architectures.fit(model, encoding)
         if options.arm == "monotonic":
             monotone.constrain(model, constraint)
             monotone.verify(model, constraint)
@@ -85,7 +85,7 @@ def main() -> None:
             "arm": options.arm,
             "initial_checkpoint": checkpoints.digest(start),
             "checkpoint": checkpoints.digest(folder / "checkpoint"),
-            "model": t5.facts(model),
+            "model": architectures.facts(model),
             "constraint": facts,
             "budget": outcome.budget,
             "initial": outcome.initial,

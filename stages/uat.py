@@ -41,7 +41,7 @@ def main() -> None:
         found, rows = comparing_uat.under_triggers(
             loaded, optimization, examples, study.uat, study.evaluate.decoding, encoding, study.compute, attack_seed
         )
-        files.write_csv(outputs[1], report.UAT_COLUMNS, rows)
+        files.write_csv(outputs[1], report.columns("uat", scale.TASKS[options.study]), rows)
         files.write_json(
             outputs[0],
             {

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (42, 1337, 2024, 8888, 12345)
 STUDY = "t5_experiments"
+STUDIES = (STUDY, "foundation_llm_experiments")
 
 
 class Clone:

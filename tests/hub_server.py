@@ -8,6 +8,7 @@ checks is what a user's machine does. A repository is a folder; it has one commi
         environment = server.environment(tmp_path / "home")      # for a child process: clients read it when imported
         server.commit("me/news")                                 # 40 hexadecimal digits
         server.requests                                          # "GET /api/datasets/me/news/...", in order
+        server.sent                                              # ("data/train.jsonl", bytes), one for each answer
         server.failures = 2                                      # answer the next two requests with `failure_status`
 
 Standard library only. An unknown repository, revision or file gets the hub's 404 with its X-Error-Code.
@@ -27,6 +28,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+# How much of a file is written at once.
+BITE = 1 << 16
 # What the hub keeps in LFS: its ETag is the SHA-256, other files' is git's blob id.
 LARGE = (".safetensors", ".parquet", ".bin", ".arrow")
 API = re.compile(r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+(?:/[^/]+)?)")
@@ -100,6 +103,8 @@ class Server(ThreadingHTTPServer):
         self.repositories = {("models", name): Repository(name, folder) for name, folder in models.items()}
         self.repositories |= {("datasets", name): Repository(name, folder) for name, folder in datasets.items()}
         self.requests: list[str] = []
+        # Path in its repository, and how much of it went out before the client had enough.
+        self.sent: list[tuple[str, int]] = []
         # How many requests to answer badly before answering well again, and with which status. The hub's client tries
         # again by itself after a 503, not after a 400.
         self.failures, self.failure_status = 0, 503
@@ -137,10 +142,26 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in headers.items():
             self.send_header(key, value)
         # The length of what GET would send, for HEAD too.
-        self.send_header("Content-Length", str(len(body)))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _send_file(self, status: int, path: str, data: bytes, headers: Mapping[str, str]) -> None:
+        """A file's bytes in bites: a client that streams goes away once it has what it wants."""
+        if self.command == "HEAD":
+            self._send(status, data, headers)
+            return
+        number = len(self.server.sent)
+        self.server.sent.append((path, 0))
+        self._send(status, b"", headers | {"Content-Length": str(len(data))})
+        try:
+            for at in range(0, len(data), BITE):
+                self.wfile.write(data[at : at + BITE])
+                self.server.sent[number] = (path, min(at + BITE, len(data)))
+        except ConnectionError:
+            self.close_connection = True
 
     def _json(self, content: Any) -> None:
         self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
@@ -211,11 +232,11 @@ class _Handler(BaseHTTPRequestHandler):
             }
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
             if wanted is None:
-                self._send(200, data, headers)
+                self._send_file(200, found["path"], data, headers)
                 return
             first, last = int(wanted[1]), min(int(wanted[2] or len(data) - 1), len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-            self._send(206, data[first : last + 1], headers)
+            self._send_file(206, found["path"], data[first : last + 1], headers)
 
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - the names that http.server calls
 

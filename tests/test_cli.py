@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import sweeping
 from typer.testing import CliRunner
 
 from mono_s2s.cli import app
@@ -45,7 +46,7 @@ def test_good_parameters_are_listed(study):
             "params.yaml",
             "- evaluate.rougeL",
             "- rouge",
-            "error: params.yaml: statistics.families.primary.0: 'rouge' is",
+            "error: params.yaml: statistics.families.t5_experiments.primary.0: 'rouge' is",
         ),
         ("params.yaml", "- 1337", "- 42", "error: params.yaml: the file: seeds holds one seed twice"),
         (
@@ -86,11 +87,53 @@ def test_tables_show_what_is_printed(study):
 
 def test_tables_as_json(study):
     found = json.loads(mono("tables", "--json"))
-    assert [table["id"].split("_")[1] for table in found] == list("123456")
+    assert [table["id"].split("_")[1] for table in found] == list("1234567")
     assert len(json.loads(mono("tables", "1", "4", "--json"))) == 2
 
 
 def test_tables_that_are_not_there(study):
-    assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6\n"
+    assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6, 7\n"
     shutil.rmtree("paper_evidence")
     assert mono("tables", ok=False).startswith("error: paper_evidence: no table_*.json here: run `dvc repro`")
+
+
+@pytest.fixture
+def swept(tmp_path, monkeypatch):
+    found = sweeping.swept(tmp_path / "checkout")
+    monkeypatch.chdir(found.path)
+    return found
+
+
+def test_a_sweep_is_shown_with_its_winner(swept):
+    text = mono("sweep")
+    assert "perplexity ratio at most 2.0 at every seed" in text
+    (row,) = [line for line in text.splitlines() if line.startswith(" nonneg mlp_in ")]
+    assert "1.350 (1.350)" in row
+    assert "0.9310 ± 0.0916" in row
+    assert "42: 0.9958" in row
+    assert "winner: nonneg mlp_in" in text.splitlines()
+    assert "a winner is a choice, not a claim" in text
+    assert mono("sweep", "--study", sweeping.STUDY, "--scale", "toy") == text
+
+
+def test_a_sweep_as_json_is_the_same_every_time(swept):
+    text = mono("sweep", "--json")
+    assert json.loads(text)["winner"] == {"mode": "nonneg", "scope": "mlp_in"}
+    assert mono("sweep", "--json") == text
+    assert text == json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_a_sweep_without_a_winner_fails_and_still_shows_the_variants(swept):
+    for seed in (42, 1337):
+        swept.run(f"in-{seed}", "mlp_in", seed, loss=(1.0, 3.0), damage=(2.0, 1.0))
+        swept.run(f"both-{seed}", "mlp_both", seed, loss=(1.0, 3.0), damage=(2.0, 1.75))
+    text = mono("sweep", ok=False)
+    assert "no winner: no variant stays at or below the ceiling of 2.0 at every seed" in text
+    assert "nonneg mlp_in" in text
+    assert json.loads(mono("sweep", "--json", ok=False))["winner"] is None
+
+
+def test_a_sweep_that_cannot_be_made_is_one_line(swept):
+    assert mono("sweep", "--scale", "odd", ok=False).startswith("error: scale: 'odd' is not one of")
+    swept.run("more", "mlp_in", 7)
+    assert len(mono("sweep", ok=False).splitlines()) == 1

@@ -9,6 +9,10 @@ from mono_s2s import params
 from mono_s2s.files import BadInput
 
 ROOT = Path(__file__).resolve().parents[1]
+BOTH = (
+    "the paper is built from t5_experiments and foundation_llm_experiments, in this order; to add up one alone, run "
+    "`dvc repro paper_evidence/dvc.yaml:aggregate@<study>`"
+)
 
 
 def test_it_is_well_formed_and_fits_on_a_screen():
@@ -28,16 +32,41 @@ def test_it_is_well_formed_and_fits_on_a_screen():
         ("study", "t6_experiments", "study: Input should be 't5_experiments'"),
         ("seeds", [1, 2, 3, 4], "seeds: List should have at least 5 items"),
         ("seeds", [1, 2, 3, 4, 4], "the file: seeds holds one seed twice: a copy of a run is not another run"),
+        ("studies", ["t5_experiments"], f"studies: {BOTH}"),
+        ("studies", ["foundation_llm_experiments", "t5_experiments"], f"studies: {BOTH}"),
+        ("study", "foundation", "study: Input should be 't5_experiments' or 'foundation_llm_experiments', not 'found"),
+        (
+            "statistics",
+            {"families": {"t5_experiments": {"a": ["b"]}}},
+            "statistics: families has nothing for foundation_l",
+        ),
+        (
+            "statistics",
+            {"families": {"t5_experiments": {"a": ["b"]}, "foundation_llm_experiments": {"a": ["b"], "c": ["b"]}}},
+            "statistics: families.foundation_llm_experiments: b is in two families, or twice in one",
+        ),
+        ("statistics", {"families": {"t6": {"a": ["b"]}}}, "statistics.families.t6"),
         ("statistics", {"confidence": 2.0}, "statistics.confidence: Input should be less than 1, not 2.0"),
+        ("sweep", {"perplexity_ratio_ceiling": 0.9}, "sweep.perplexity_ratio_ceiling: Input should be greater than or"),
+        ("sweep", {"perplexity_ratio_ceiling": float("inf")}, "sweep.perplexity_ratio_ceiling: Input should be a fini"),
+        ("sweep", {"perplexity_ratio_ceilings": 5.0}, "sweep.perplexity_ratio_ceilings: Extra inputs are not permitt"),
+        ("sweep", {"damage": "hotflip.clean_nll_per_token"}, "sweep.damage: String should match pattern '^(hotflip|"),
+        ("sweep", {"damage": "uat.random_success"}, "sweep.damage: String should match pattern '^(hotflip|uat)"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path, key, value, message):
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    content[key] = {**content["statistics"], **value} if key == "statistics" else value
+    content[key] = {**content[key], **value} if isinstance(value, dict) else value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(BadInput) as caught:
         params.load_params(tmp_path)
     assert str(caught.value).startswith(f"params.yaml: {message}")
+
+
+def test_one_metric_may_be_tested_in_both_studies():
+    families = params.load_params(ROOT).statistics.families
+    both = [{name for names in own.values() for name in names} for own in families.values()]
+    assert both[0] & both[1]
 
 
 def test_missing(tmp_path):

@@ -41,6 +41,37 @@ def test_every_scale_file_is_well_formed_and_has_a_data_card(name):
     assert (ROOT / "data" / name / "README.md").is_file()
 
 
+def test_every_size_of_model_takes_steps_of_the_same_size():
+    optimizations = {}
+    for name in SCALES:
+        study = scale.load_scale(name, ROOT).foundation_llm_experiments
+        if study is not None and study.standard.kind == "pretrained":
+            optimizations[name] = study.train.optimization
+            assert study.corpus.tokenizer.name == study.standard.name
+            assert study.corpus.tokenizer.revision == study.standard.revision
+            assert study.compute.precision == "bf16"
+            assert study.train.optimization.gradient_checkpointing
+    assert set(optimizations) == {"paper", "pythia-2.8b", "pythia-6.9b", "llama-3.2-1b", "qwen2.5-1.5b"}
+    assert {found.batch_size * found.accumulation for found in optimizations.values()} == {32}
+    # All but how a step is divided is the same.
+    alike = {
+        found.model_copy(update={"batch_size": 1, "accumulation": 1}).model_dump_json()
+        for found in optimizations.values()
+    }
+    assert len(alike) == 1
+
+
+def test_every_size_of_model_reads_the_same_rows():
+    sources = set()
+    for name in SCALES:
+        study = scale.load_scale(name, ROOT).foundation_llm_experiments
+        if study is not None and study.corpus.source.kind == "hub":
+            sources.add(study.corpus.source.model_dump_json())
+            test, attacked = study.corpus.source.test["pile"], study.corpus.source.attack_evaluation
+            assert test.skip + test.limit <= attacked.skip
+    assert len(sources) == 1
+
+
 def test_toy_demo_and_paper_are_there():
     assert {"toy", "demo", "paper"} <= set(SCALES)
 

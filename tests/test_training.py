@@ -18,7 +18,7 @@ import torch
 from mono_s2s import files, training
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
-from mono_s2s.models import losses, monotone, t5
+from mono_s2s.models import architectures, losses, monotone
 
 ROOT = Path(__file__).resolve().parents[1]
 # 60 examples in steps of 8, three epochs.
@@ -76,7 +76,7 @@ def test_the_rate_rises_to_its_peak_and_falls_and_is_never_zero(ratio):
 
 
 def test_norms_biases_and_constrained_matrices_take_no_decay(known):
-    model = t5.build(learnable.SCRATCH, known)
+    model = architectures.build(learnable.SCRATCH, known)
     monotone.constrain(model, learnable.NONNEG)
     decayed, free = training.groups(model, 0.5)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -170,7 +170,7 @@ def test_accumulated_gradients_weigh_tokens_not_batches(arm, known):
     ]
 
     def stepped(batch_size, weights=None):
-        model = t5.build(learnable.SCRATCH, known).eval()
+        model = architectures.build(learnable.SCRATCH, known).eval()
         model.train = lambda mode=True: model  # dropout off, whoever asks
         if arm == "monotonic":
             monotone.constrain(model, learnable.NONNEG)
@@ -191,27 +191,35 @@ def test_accumulated_gradients_weigh_tokens_not_batches(arm, known):
     assert (stepped(1, weights=(1 / 2, 1 / 14)) - together).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("arm", ["baseline", "monotonic"])
-def test_gradient_checkpointing_computes_twice_and_changes_no_result(arm, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "arm", "layer", "layers"),
+    [
+        ("t5", "baseline", "T5DenseActDense", 2),
+        ("t5", "monotonic", "T5DenseActDense", 2),
+        ("gpt_neox", "monotonic", "GPTNeoXMLP", 1),
+        ("llama", "monotonic", "LlamaMLP", 1),
+    ],
+)
+def test_gradient_checkpointing_computes_twice_and_changes_no_result(kind, arm, layer, layers, tmp_path):
     passes = {}
 
     def trained(checkpointing):
         passes[checkpointing] = 0
 
         def count(module, inputs):
-            passes[checkpointing] += type(module).__name__ == "T5DenseActDense"
+            passes[checkpointing] += type(module).__name__ == layer
 
         hook = torch.nn.modules.module.register_module_forward_pre_hook(count)
         changes = {"dropout": 0.0, "epochs": 1, "gradient_checkpointing": checkpointing}
         try:
-            outcome, model = learnable.run(tmp_path, arm=arm, examples=24, changes=changes)
+            outcome, model = learnable.run(tmp_path, kind=kind, arm=arm, examples=24, changes=changes)
         finally:
             hook.remove()
         return outcome.best["validation_nll_per_token"], model
 
     (plain, model), (saving, twin) = trained(False), trained(True)
-    # Two feed-forward layers; 3 steps of two parts are replayed, validation is not.
-    assert passes[True] - passes[False] == 2 * 3 * 2
+    # Its feed-forward layers; 3 steps of two parts are replayed, validation is not.
+    assert passes[True] - passes[False] == layers * 3 * 2
     assert saving == pytest.approx(plain, rel=1e-5)
     for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=name)
@@ -223,7 +231,7 @@ def test_bf16_passes_leave_fp32_weights_that_small_steps_still_move(tmp_path):
     changes = {"learning_rate": 1e-5, "epochs": 1, "weight_decay": 0.0}
     outcome, model = learnable.run(tmp_path, changes=changes, compute_as=coarse)
     exact, _ = learnable.run(tmp_path, changes=changes)
-    start = t5.build(learnable.SCRATCH, learnable.encoding(tmp_path / "data"))
+    start = architectures.build(learnable.SCRATCH, learnable.encoding(tmp_path / "data"))
     monotone.constrain(start, learnable.NONNEG)
     for (name, before), (_, after) in zip(start.named_parameters(), model.named_parameters(), strict=True):
         assert after.dtype == torch.float32, name
@@ -255,7 +263,7 @@ def test_a_loss_that_is_not_finite_names_the_step(tmp_path):
 @pytest.mark.parametrize(("training_pairs", "held", "word"), [([], 4, "training"), (4, [], "validation")])
 def test_no_examples_is_an_error(training_pairs, held, word, known):
     made = [learnable.pairs(count) if count else [] for count in (training_pairs, held)]
-    model = t5.build(learnable.SCRATCH, known)
+    model = architectures.build(learnable.SCRATCH, known)
     with pytest.raises(BadInput, match=f"no {word} examples"):
         training.train(
             model,
@@ -268,24 +276,29 @@ def test_no_examples_is_an_error(training_pairs, held, word, known):
         )
 
 
-def child(folder, step, seconds):
+def child(kind, folder, step, seconds):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests/learnable.py"), str(folder), str(step), str(seconds)]
+    command = [sys.executable, str(ROOT / "tests/learnable.py"), kind, str(folder), str(step), str(seconds)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("seconds", [0.0, math.inf], ids=["state a step", "state an epoch"])
-def test_a_killed_run_goes_on_bit_for_bit(seconds, whole, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [("t5", 0.0), ("t5", math.inf), ("gpt_neox", 0.0), ("llama", math.inf)],
+    ids=["state a step", "state an epoch", "gpt_neox, a step", "llama, an epoch"],
+)
+def test_a_killed_run_goes_on_bit_for_bit(kind, seconds, whole, tmp_path):
+    expected, trained = whole if kind == "t5" else learnable.run(tmp_path / "whole", kind=kind)
     step = int(np.random.default_rng().integers(STEPS + 2, TOTAL))
-    killed = child(tmp_path, step, seconds)
+    killed = child(kind, tmp_path, step, seconds)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "result.json").exists()
     resumed_from = max(files.read_json(path)["step"] for path in (tmp_path / "state").glob("*.json"))
     assert resumed_from == (step - 1 if seconds == 0 else (step - 1) // STEPS * STEPS)
     rows = []
-    outcome, model = learnable.run(tmp_path, state=tmp_path / "state", follow=rows.append)
-    assert learnable.digest(model) == learnable.digest(whole[1]), f"killed in step {step}"
-    assert dataclasses.asdict(outcome) == dataclasses.asdict(whole[0])
+    outcome, model = learnable.run(tmp_path, kind=kind, state=tmp_path / "state", follow=rows.append)
+    assert learnable.digest(model) == learnable.digest(trained), f"killed in step {step}"
+    assert dataclasses.asdict(outcome) == dataclasses.asdict(expected)
     assert rows == outcome.curve
 
 

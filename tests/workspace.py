@@ -16,17 +16,18 @@ from mono_s2s import files
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = "t5_experiments"
+TEXT_STUDY = "foundation_llm_experiments"
 
 
 class Workspace:
     """The folder, and stages run in it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.runs = path / "runs" / STUDY
+    def __init__(self, path: Path, study: str = STUDY) -> None:
+        self.path, self.study = path, study
+        self.runs = path / "runs" / study
 
     def start(self, stage: str, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"stages.{stage}", "--study", STUDY, "--scale", "small", *arguments]
+        command = [sys.executable, "-m", f"stages.{stage}", "--study", self.study, "--scale", "small", *arguments]
         environment = {**(environment or os.environ), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
         return subprocess.Popen(
             command, cwd=self.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -42,8 +43,8 @@ class Workspace:
     def scale(self, change=lambda study: None) -> None:
         """Write scales/small.yaml; `change` may alter the study first."""
         content = yaml.safe_load((ROOT / "scales/toy.yaml").read_text())
-        study = content[STUDY]
-        study["standard"] |= {"width": 16, "head_width": 4, "heads": 2}
+        study = content[self.study]
+        study["standard"] |= {"width": 16, "heads": 2} | ({"head_width": 4} if self.study == STUDY else {})
         study["train"]["optimization"] |= {"epochs": 2, "batch_size": 4, "dropout": 0.1, "learning_rate": 0.01}
         change(study)
         (self.path / "scales/small.yaml").write_text(yaml.safe_dump(content))
@@ -73,21 +74,34 @@ def rows(pairs, source):
         }
 
 
-def made(path: Path) -> Workspace:
+def block_rows(blocks, source):
+    for number, pair in enumerate(blocks):
+        yield {
+            "example_id": f"{source}-{number}",
+            "source": source,
+            "document": "",
+            "references": [standin.text(pair.target_ids)],
+            "document_ids": [],
+            "reference_ids": [list(pair.target_ids)],
+        }
+
+
+def made(path: Path, study: str = STUDY) -> Workspace:
     """A workspace with the code of this checkout and a hand-made corpus."""
     for name in ("mono_s2s", "stages"):
         shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (path / "scales").mkdir()
     shutil.copy(ROOT / "requirements.lock", path)
-    workspace = Workspace(path)
+    workspace = Workspace(path, study)
     workspace.scale()
     data = workspace.runs / "corpus/data"
-    learnable.encoding(data)
-    files.write_jsonl(data / "train.jsonl", rows(learnable.pairs(60), "train"))
-    files.write_jsonl(data / "validation.jsonl", rows(learnable.pairs(8, seed=1), "validation"))
+    learnable.encoding(data, "t5" if study == STUDY else "gpt_neox")
+    make, as_rows = (learnable.pairs, rows) if study == STUDY else (learnable.blocks, block_rows)
+    files.write_jsonl(data / "train.jsonl", as_rows(make(60), "train"))
+    files.write_jsonl(data / "validation.jsonl", as_rows(make(8, seed=1), "validation"))
     pretraining = [
         {"task": "repeat", "input_ids": list(pair.input_ids), "target_ids": list(pair.target_ids)}
-        for pair in learnable.pairs(100, seed=2)
+        for pair in make(100, seed=2)
     ]
     files.write_jsonl(data / "pretraining.jsonl", pretraining)
     return workspace

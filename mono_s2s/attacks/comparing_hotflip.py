@@ -10,19 +10,23 @@ import torch
 from mono_s2s.attacks import hotflip, report
 from mono_s2s.attacks.space import Space, space
 from mono_s2s.corpus.reading import Encoding, Example
-from mono_s2s.evaluation import generation
 from mono_s2s.evaluation.outcome import Outcome, full_precision, measure
 from mono_s2s.models import losses
-from mono_s2s.scale import Compute, Decoding, Hotflip
+from mono_s2s.scale import Compute, Decoding, Hotflip, HotflipText, Scoring
 
 Models = Mapping[str, torch.nn.Module]
+
+PERTURBATION = {
+    "summarization": "substitution of at most `flips` tokens of the document, each position at most once",
+    "language modelling": "substitution of at most `flips` tokens of the context, each position at most once",
+}
 
 
 def under_hotflip(
     models: Models,
     examples: Sequence[Example],
-    config: Hotflip,
-    decoding: Decoding,
+    config: Hotflip | HotflipText,
+    decoding: Decoding | Scoring,
     encoding: Encoding,
     compute: Compute,
     seed: int,
@@ -33,7 +37,7 @@ def under_hotflip(
         models: by name, in evaluation mode.
         examples: the attack-evaluation split.
         config: the attack.
-        decoding: how summaries of clean and attacked inputs are written.
+        decoding: how clean and attacked inputs are measured.
         encoding: how inputs are packed.
         compute: device and precision of the search.
         seed: the attack seed.
@@ -76,9 +80,8 @@ def under_hotflip(
         }
     attack = {
         **config.model_dump(exclude={"success"}),
-        **report.THREAT,
-        "decoding": generation.settings(decoding),
-        "perturbation": "substitution of at most `flips` tokens of the document, each position at most once",
+        **report.facts(decoding),
+        "perturbation": PERTURBATION[report.task(decoding)],
         "random": "as many random positions, each with a random other allowed token; drawn anew for each example, "
         "the same for all models; nothing is searched",
     }
@@ -91,8 +94,8 @@ def _curve(
     allowed: Space,
     records: Mapping[str, list[hotflip.Record]],
     outcomes: Mapping[str, Outcome],
-    config: Hotflip,
-    decoding: Decoding,
+    config: Hotflip | HotflipText,
+    decoding: Decoding | Scoring,
     compute: Compute,
 ) -> list[dict[str, Any]]:
     """Losses after 0, 1, ... flips: the first is the clean loss, the last that of the condition."""

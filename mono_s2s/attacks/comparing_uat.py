@@ -10,20 +10,27 @@ import torch
 from mono_s2s.attacks import report, uat
 from mono_s2s.attacks.space import space
 from mono_s2s.corpus.reading import Encoding, Example
-from mono_s2s.evaluation import generation
 from mono_s2s.evaluation.outcome import Outcome, measure
 from mono_s2s.files import BadInput
-from mono_s2s.scale import Compute, Decoding, Uat
+from mono_s2s.scale import Compute, Decoding, Scoring, Uat, UatText
 
 Models = Mapping[str, torch.nn.Module]
+
+PERTURBATION = {
+    "summarization": "one sequence of `trigger_tokens` tokens for all documents, right after the task prefix; clean "
+    "inputs leave the same room, so both hold the same part of the document",
+    "language modelling": "one sequence of `trigger_tokens` tokens for all contexts, right after the start token; "
+    "clean inputs leave the same room, so both hold the same part of the context: the end, "
+    "which the continuation follows",
+}
 
 
 def under_triggers(
     models: Models,
     optimization: Sequence[Example],
     examples: Sequence[Example],
-    config: Uat,
-    decoding: Decoding,
+    config: Uat | UatText,
+    decoding: Decoding | Scoring,
     encoding: Encoding,
     compute: Compute,
     seed: int,
@@ -35,7 +42,7 @@ def under_triggers(
         optimization: the attack-optimization split, on which triggers are learned.
         examples: the attack-evaluation split, which the search never sees.
         config: the attack.
-        decoding: how summaries of clean and attacked inputs are written.
+        decoding: how clean and attacked inputs are measured.
         encoding: how inputs are packed.
         compute: device and precision of the search.
         seed: the attack seed.
@@ -99,10 +106,8 @@ def under_triggers(
             transfer[source][name] = report.damage(outcomes["clean"], harmed, config.success)
     attack = {
         **config.model_dump(exclude={"success"}),
-        **report.THREAT,
-        "decoding": generation.settings(decoding),
-        "perturbation": "one sequence of `trigger_tokens` tokens for all documents, right after the task prefix; clean "
-        "inputs leave the same room, so both hold the same part of the document",
+        **report.facts(decoding),
+        "perturbation": PERTURBATION[report.task(decoding)],
         "random": "a random sequence of as many allowed tokens; drawn anew for each example, the same for all models; "
         "nothing is searched",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -17,6 +18,9 @@ TABLE = 2**26
 # Inputs in one pass without gradients on a CPU, whatever a caller asks for: with more, activations leave the cache
 # (benchmarks/attacks.py).
 CPU_ROWS = 32
+# Attention scores that are held at once on a GPU: 8 GiB in fp32. A sequence of 2048 tokens has 2**26 in each layer of a
+# model of 16 heads; the default kernels (`checkpoints.ATTENTION`) write them all out.
+SCORES = 2**31
 # Relative. The same input in batches of two sizes differs by rounding; that is no rise.
 ROUNDING = 1e-6
 
@@ -30,6 +34,16 @@ def rises(loss: float, standing: float) -> bool:
     return loss > standing + ROUNDING * abs(standing)
 
 
+def rows_at_once(config: Any, width: int, *, differentiated: bool) -> int:
+    """How many sequences of `width` tokens a GPU takes at once, by SCORES; with gradients every layer's scores stay."""
+    layers = config.num_hidden_layers if differentiated else 1
+    return max(1, SCORES // (config.num_attention_heads * width * width * layers))
+
+
+def _longest(inputs: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> int:
+    return max(len(source) + len(target) for source, target in zip(inputs, targets, strict=True))
+
+
 def exact(
     model: torch.nn.Module,
     inputs: Sequence[Sequence[int]],
@@ -40,11 +54,14 @@ def exact(
 ) -> torch.Tensor:
     """(n,) fp32 on the CPU: the loss of each target given its input, in nats; batches in the given order.
 
-    `batch_size` is a bound: a CPU takes at most CPU_ROWS at a time.
+    `batch_size` is a bound: a CPU takes at most CPU_ROWS at a time, a GPU what SCORES allows.
     """
     found = []
     if model.device.type == "cpu":
         batch_size = min(batch_size, CPU_ROWS)
+    else:
+        width = _longest(inputs, targets)
+        batch_size = min(batch_size, rows_at_once(model.config, width, differentiated=False))
     with torch.no_grad(), autocast(compute):
         for start in range(0, len(inputs), batch_size):
             some = slice(start, start + batch_size)
@@ -75,6 +92,10 @@ def embedding_gradients(
     Returns:
         (B, L, d) fp32 gradients of the losses in nats, and the (B,) losses.
     """
+    if model.device.type != "cpu":
+        rows = rows_at_once(model.config, _longest(inputs, targets), differentiated=True)
+        if rows < len(inputs):
+            return _in_parts(model, inputs, targets, encoding, compute, rows)
     batch = collate(inputs, targets, encoding, model.device)
     embeddings = model.get_input_embeddings()(batch.pop("input_ids")).detach().requires_grad_(True)
     with torch.enable_grad(), autocast(compute):
@@ -83,6 +104,24 @@ def embedding_gradients(
         )
     (gradients,) = torch.autograd.grad(nats.sum(), embeddings)
     return gradients.float(), nats.detach()
+
+
+def _in_parts(
+    model: torch.nn.Module,
+    inputs: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    encoding: Encoding,
+    compute: Compute,
+    rows: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`embedding_gradients`, at most `rows` examples at a time; shorter parts are filled with zeros to one length."""
+    parts = [
+        embedding_gradients(model, inputs[start : start + rows], targets[start : start + rows], encoding, compute)
+        for start in range(0, len(inputs), rows)
+    ]
+    width = max(table.shape[1] for table, _ in parts)
+    tables = [torch.nn.functional.pad(table, (0, 0, 0, width - table.shape[1])) for table, _ in parts]
+    return torch.cat(tables), torch.cat([nats for _, nats in parts])
 
 
 def best_tokens(

@@ -22,7 +22,7 @@ from mono_s2s.attacks.space import Space
 from mono_s2s.corpus.reading import Example
 from mono_s2s.files import BadInput
 from mono_s2s.models import batches
-from mono_s2s.scale import Compute, Hotflip
+from mono_s2s.scale import Compute, Hotflip, HotflipText
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def run(
     model: torch.nn.Module,
     examples: Sequence[Example],
     space: Space,
-    config: Hotflip,
+    config: Hotflip | HotflipText,
     compute: Compute,
     seed: int,
     *,
@@ -228,7 +228,12 @@ def _with(ids: list[int], candidate: Candidate) -> list[int]:
 
 
 def first_order_correlation(
-    model: torch.nn.Module, examples: Sequence[Example], space: Space, blind: Result, config: Hotflip, compute: Compute
+    model: torch.nn.Module,
+    examples: Sequence[Example],
+    space: Space,
+    blind: Result,
+    config: Hotflip | HotflipText,
+    compute: Compute,
 ) -> float | None:
     """Spearman's correlation of estimated and exact loss changes over the first candidates of a random search.
 

@@ -1,7 +1,7 @@
-"""Universal adversarial triggers: one short sequence of tokens that harms every document it stands before.
+"""Universal adversarial triggers: one short sequence of tokens that harms every document or context it stands before.
 
 After Wallace et al., 2019, "Universal adversarial triggers for attacking and analyzing NLP". The trigger stands right
-after the task prefix, and room for it is kept in clean inputs too, so that both hold the same part of the document.
+after the prefix, and room for it is kept in clean inputs too, so that both hold the same part of the document.
 
 Two controls stand beside it. `random_triggers` asks what any tokens in that place would do. `learn` with
 `guided=False` is a random search: the same loop at the same cost, but candidates drawn at random.
@@ -21,7 +21,7 @@ from mono_s2s.attacks.space import Space
 from mono_s2s.corpus.reading import Example
 from mono_s2s.files import BadInput
 from mono_s2s.models import losses
-from mono_s2s.scale import Compute, Uat
+from mono_s2s.scale import Compute, Uat, UatText
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trigger:
     backward: int
 
 
-def inputs(examples: Sequence[Example], trigger: Sequence[int], space: Space, config: Uat) -> list[list[int]]:
+def inputs(examples: Sequence[Example], trigger: Sequence[int], space: Space, config: Uat | UatText) -> list[list[int]]:
     """The packed inputs of all examples under a trigger; without one (an empty sequence), the clean inputs.
 
     Both leave room for `config.trigger_tokens`, so they hold the same document tokens.
@@ -49,7 +49,9 @@ def inputs(examples: Sequence[Example], trigger: Sequence[int], space: Space, co
     return [space.apply(example.document_ids, trigger=trigger, reserve=config.trigger_tokens) for example in examples]
 
 
-def attacked(examples: Sequence[Example], trigger: Trigger, space: Space, config: Uat, name: str) -> list[list[int]]:
+def attacked(
+    examples: Sequence[Example], trigger: Trigger, space: Space, config: Uat | UatText, name: str
+) -> list[list[int]]:
     """The packed inputs under a learned trigger.
 
     Raises:
@@ -81,7 +83,7 @@ def _batches(n: int, size: int, count: int, random: np.random.Generator) -> list
 class _Search:
     """The fixed parts of one search, and what it spends."""
 
-    def __init__(self, model, examples, space: Space, config: Uat, compute: Compute) -> None:
+    def __init__(self, model, examples, space: Space, config: Uat | UatText, compute: Compute) -> None:
         self.model, self.space, self.config, self.compute = model, space, config, compute
         self.examples = examples
         self.weight = model.get_input_embeddings().weight.detach().float()
@@ -141,7 +143,7 @@ def learn(
     model: torch.nn.Module,
     examples: Sequence[Example],
     space: Space,
-    config: Uat,
+    config: Uat | UatText,
     compute: Compute,
     seed: int,
     *,
@@ -202,7 +204,7 @@ def learn(
     return Trigger(ids, reached, tuple(trace), steps, accepted, search.forward, search.backward)
 
 
-def random_triggers(examples: Sequence[Example], space: Space, config: Uat, seed: int) -> list[list[int]]:
+def random_triggers(examples: Sequence[Example], space: Space, config: Uat | UatText, seed: int) -> list[list[int]]:
     """The control "random": for each example a random trigger of the same length.
 
     No model and no loss is asked, so it spends nothing. A trigger of its own for each example has the same expected

@@ -5,17 +5,17 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from mono_s2s import files
-from mono_s2s.corpus import duplicates, generated, hub, jsonl, pretraining, tokenizer
+from mono_s2s.corpus import duplicates, generated, hub, jsonl, pretraining, text_building, tokenizer
 from mono_s2s.corpus.generated import Story
 from mono_s2s.corpus.reading import ENCODING_KEYS, Encoding
-from mono_s2s.corpus.texts import Text
+from mono_s2s.corpus.texts import Pool, Text, Tokenized
 from mono_s2s.files import BadInput
-from mono_s2s.sources import Corpus
+from mono_s2s.sources import Corpus, TextCorpus
 
 PRETRAINING = "pretraining"
 Drafts = list[tuple[str, Text]]
@@ -32,52 +32,73 @@ class Gathered:
     # Documents that two splits share: all 0.
     overlaps: dict[str, int]
     # Tasks and documents of pretraining; none for a hub model.
-    drafts: Drafts
+    drafts: Drafts = field(default_factory=list)
+    # Texts that a decoder-only model is pretrained on; none for a hub model.
+    passages: list[Text] = field(default_factory=list)
 
 
-def gather(settings: Corpus, raw: Path, root: Path) -> Gathered:
+def gather(settings: Corpus | TextCorpus, raw: Path, root: Path) -> Gathered:
     """Fill the splits from their source and draw the pretraining tasks.
 
     Args:
         settings: the scale file's section.
-        raw: the folder in which JSONL files must lie, relative to `root`.
+        raw: the folder in which files must lie, relative to `root`.
         root: the top folder.
 
     Raises:
         BadInput: see the sources.
     """
-    source, wanted = settings.source, settings.pretraining
-    if source.kind == "generated":
-        pools = generated.pools(source)
-        if wanted is not None:
-            pools.append(generated.pretraining(source, wanted.documents, wanted.mix))
-    else:
-        pools = jsonl.pools(source, raw, root) if source.kind == "jsonl" else hub.pools(source)
+    pools, short = text_building.pools(settings, raw, root) if _is_text(settings) else (_pools(settings, raw, root), {})
     splits, dropped = duplicates.fill(pools)
     shared = duplicates.overlaps(splits)
-    empty = {pool.parameter: pool.empty for pool in pools if pool.empty}
-    drafts: Drafts = [(text.task, text) for text in splits.pop(PRETRAINING, []) if isinstance(text, Story)]
+    empty = {pool.parameter: pool.empty for pool in pools if pool.empty} | short
+    shown = splits.pop(PRETRAINING, [])
+    if _is_text(settings):
+        return Gathered(splits, dropped, empty, shared, passages=shown)
+    drafts: Drafts = [(text.task, text) for text in shown if isinstance(text, Story)]
+    source, wanted = settings.source, settings.pretraining
     if wanted is not None and source.kind != "generated":
         # Self-supervised, and from training documents alone: nothing held out can reach pretraining.
         drafts = pretraining.drafts(splits["train"], wanted.documents, wanted.mix, source.data_seed)
     return Gathered(splits, dropped, empty, shared, drafts)
 
 
-def make_tokenizer(settings: Corpus, train: Sequence[Text], drafts: Drafts, folder: Path) -> tokenizer.Vocabulary:
+def _is_text(settings: Corpus | TextCorpus) -> TypeGuard[TextCorpus]:
+    return isinstance(settings, TextCorpus)
+
+
+def _pools(settings: Corpus, raw: Path, root: Path) -> list[Pool]:
+    source, wanted = settings.source, settings.pretraining
+    if source.kind != "generated":
+        return jsonl.pools(source, raw, root) if source.kind == "jsonl" else hub.pools(source)
+    pools = generated.pools(source)
+    return pools if wanted is None else [*pools, generated.pretraining(source, wanted.documents, wanted.mix)]
+
+
+def make_tokenizer(settings: Corpus | TextCorpus, found: Gathered, folder: Path) -> tokenizer.Vocabulary:
     """Train the tokenizer on training and pretraining text, or load the hub model's; leave it in `folder`."""
     if settings.tokenizer.kind == "load":
-        tokenizer.load(settings.tokenizer, folder)
-        return tokenizer.read(folder)
+        tokenizer.load(settings.tokenizer, folder, _is_text(settings))
+        return tokenizer.read(folder, _is_text(settings))
+    if _is_text(settings):
+        words = [text.document for text in (*found.splits["train"], *found.passages)]
+        longest = 1 + settings.block_tokens
+    else:
+        words, longest = _words(settings, found), settings.max_input_tokens
+    tokenizer.train(settings.tokenizer, words, folder, longest)
+    return tokenizer.read(folder)
+
+
+def _words(settings: Corpus, found: Gathered) -> list[str]:
     # Every input starts with a prefix, so the prefixes count as often as the documents.
     words = []
-    for text in train:
+    for text in found.splits["train"]:
         words += [settings.prefix, text.document, *text.references]
-    for task, text in drafts:
+    for task, text in found.drafts:
         words += [pretraining.PREFIXES[task]] if task in pretraining.PREFIXES else []
         if isinstance(text, Story):
             words += [text.document, text.headline if task == "headline" else text.record]
-    tokenizer.train(settings.tokenizer, words, folder, settings.max_input_tokens)
-    return tokenizer.read(folder)
+    return words
 
 
 def encoding_of(settings: Corpus, vocabulary: tokenizer.Vocabulary) -> Encoding:
@@ -119,20 +140,19 @@ def lengths(counts: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def split_rows(
-    texts: Sequence[Text], encoding: Encoding, vocabulary: tokenizer.Vocabulary
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The rows of a split's file, and its facts but the digest."""
+def tokenized(texts: Sequence[Text], encoding: Encoding, vocabulary: tokenizer.Vocabulary) -> Tokenized:
+    """A split of documents and summaries in tokens."""
     documents = vocabulary.encode(text.document for text in texts)
     references = vocabulary.encode(reference for text in texts for reference in text.references)
-    room, unknown = encoding.room(), 0
-    rows, document_tokens, reference_tokens = [], [], []
+    room, found = encoding.room(), Tokenized()
     for text, ids in zip(texts, documents, strict=True):
         several = [next(references) for _ in text.references]
-        document_tokens.append(len(ids))
-        reference_tokens += [len(reference) for reference in several]
-        unknown += sum(token in vocabulary.forbidden_ids for part in (ids, *several) for token in part)
-        rows.append(
+        found.document_tokens.append(len(ids))
+        found.reference_tokens += [len(reference) for reference in several]
+        found.unknown_tokens += sum(token in vocabulary.forbidden_ids for part in (ids, *several) for token in part)
+        found.truncated_documents += len(ids) > room
+        found.truncated_references += sum(len(reference) >= encoding.max_target_tokens for reference in several)
+        found.rows.append(
             {
                 "example_id": text.example_id,
                 "source": text.source,
@@ -142,19 +162,37 @@ def split_rows(
                 "reference_ids": [pretraining.target(reference, encoding) for reference in several],
             }
         )
-    facts = {
-        "examples": len(texts),
-        "sources": dict(sorted(Counter(text.source for text in texts).items())),
-        "document_tokens": lengths(document_tokens),
-        "reference_tokens": lengths(reference_tokens),
-        "truncated_documents": sum(count > room for count in document_tokens),
-        "truncated_references": sum(count >= encoding.max_target_tokens for count in reference_tokens),
-        "unknown_tokens": unknown,
+    return found
+
+
+def split_facts(found: Tokenized, path: Path) -> dict[str, Any]:
+    """What data_statistics.json says about a split whose rows lie at `path`."""
+    return {
+        "examples": len(found.rows),
+        "sources": dict(sorted(Counter(row["source"] for row in found.rows).items())),
+        "document_tokens": lengths(found.document_tokens),
+        "reference_tokens": lengths(found.reference_tokens),
+        "truncated_documents": found.truncated_documents,
+        "truncated_references": found.truncated_references,
+        "unknown_tokens": found.unknown_tokens,
+        "digest": files.sha256(path),
     }
-    return rows, facts
 
 
-def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root: Path = Path()) -> dict[str, Any]:
+def _pretraining_rows(
+    settings: Corpus | TextCorpus, found: Gathered, encoding: Encoding, vocabulary: tokenizer.Vocabulary
+) -> list[dict[str, Any]]:
+    if not _is_text(settings):
+        return pretraining.rows(found.drafts, settings.source.data_seed, encoding, vocabulary) if found.drafts else []
+    if not found.passages:
+        return []
+    blocks = text_building.tokenized(PRETRAINING, found.passages, settings, vocabulary)
+    return text_building.pretraining_rows(blocks, encoding)
+
+
+def build(
+    settings: Corpus | TextCorpus, study: str, scale: str, data: Path, raw: Path, root: Path = Path()
+) -> dict[str, Any]:
     """Write the corpus folder and return the content of data_statistics.json.
 
     Args:
@@ -162,38 +200,44 @@ def build(settings: Corpus, study: str, scale: str, data: Path, raw: Path, root:
         study: which study.
         scale: which scale.
         data: the folder to write; must not exist.
-        raw: the folder in which JSONL files must lie, relative to `root`.
+        raw: the folder in which files must lie, relative to `root`.
         root: the top folder.
 
     Raises:
-        BadInput: see the sources, `tokenizer` and `encoding_of`.
+        BadInput: see the sources, `tokenizer`, `encoding_of` and `text_building.tokenized`.
     """
     found = gather(settings, raw, root)
-    splits, drafts = found.splits, found.drafts
-    ids = Counter(text.example_id for texts in splits.values() for text in texts)
+    ids = Counter(text.example_id for texts in found.splits.values() for text in texts)
     for example_id, count in ids.items():
         if count > 1:
             raise BadInput(
                 f"corpus.source: the example id {example_id!r} stands twice: name a field with one id an example"
             )
-    vocabulary = make_tokenizer(settings, splits["train"], drafts, data / "tokenizer")
-    encoding = encoding_of(settings, vocabulary)
+    vocabulary = make_tokenizer(settings, found, data / "tokenizer")
+    encoding = (text_building.encoding_of if _is_text(settings) else encoding_of)(settings, vocabulary)
     digests, facts, seen = {}, {}, set()
-    for name, texts in splits.items():
-        rows, facts[name] = split_rows(texts, encoding, vocabulary)
-        files.write_jsonl(data / f"{name}.jsonl", rows)
-        digests[name] = facts[name]["digest"] = files.sha256(data / f"{name}.jsonl")
+    for name, texts in found.splits.items():
+        if _is_text(settings):
+            split = text_building.tokenized(name, texts, settings, vocabulary)
+        else:
+            split = tokenized(texts, encoding, vocabulary)
+        path = data / f"{name}.jsonl"
+        files.write_jsonl(path, split.rows)
+        facts[name] = split_facts(split, path)
+        digests[name] = facts[name]["digest"]
         if name == "train":
-            seen.update(token for row in rows for ids in (row["document_ids"], *row["reference_ids"]) for token in ids)
+            for row in split.rows:
+                seen.update(row["document_ids"], *row["reference_ids"])
     pretraining_facts = None
-    if drafts:
-        rows = pretraining.rows(drafts, settings.source.data_seed, encoding, vocabulary)
-        files.write_jsonl(data / f"{PRETRAINING}.jsonl", rows)
-        digests[PRETRAINING] = files.sha256(data / f"{PRETRAINING}.jsonl")
-        seen.update(token for row in rows for ids in (row["input_ids"], row["target_ids"]) for token in ids)
+    if rows := _pretraining_rows(settings, found, encoding, vocabulary):
+        path = data / f"{PRETRAINING}.jsonl"
+        files.write_jsonl(path, rows)
+        digests[PRETRAINING] = files.sha256(path)
+        for row in rows:
+            seen.update(row["input_ids"], row["target_ids"])
         pretraining_facts = {
             "examples": len(rows),
-            "tasks": dict(sorted(Counter(task for task, _ in drafts).items())),
+            "tasks": dict(sorted(Counter(row["task"] for row in rows).items())),
             "input_tokens": lengths([len(row["input_ids"]) for row in rows]),
             "target_tokens": lengths([len(row["target_ids"]) for row in rows]),
             "digest": digests[PRETRAINING],

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mono_s2s.corpus import wording
 from mono_s2s.corpus.texts import Pool, Text, seeded
-from mono_s2s.sources import GeneratedSource
+from mono_s2s.sources import GeneratedSource, GeneratedText
 
 DOMAINS = ("news", "dialogue")
 
@@ -191,3 +191,37 @@ def pretraining(source: GeneratedSource, documents: int, mix: Mapping[str, float
             yield WRITERS[domain](rng, task)
 
     return Pool("pretraining", drawn(), documents, "corpus.pretraining.documents")
+
+
+def text_pools(source: GeneratedText, pretraining: int | None) -> list[Pool]:
+    """The splits of a language modelling study, held-out ones first; each from a stream of its own.
+
+    A text is a story and, on a line of its own, its summary. Pretraining never sees that form: it has stories with
+    their record below, and events told in all three wordings.
+
+    Args:
+        source: domain and sizes.
+        pretraining: how many texts the standard model is trained on; None: it comes from the hub.
+    """
+
+    def texts(stream: str) -> Iterator[Text]:
+        for story in stories(source.data_seed, f"text/{stream}", (source.domain,)):
+            yield Text(story.example_id, source.domain, f"{story.document}\n{story.references[0]}", ())
+
+    def retold() -> Iterator[Text]:
+        rng = seeded(source.data_seed, "text/pretraining")
+        while True:
+            domain = rng.choice(DOMAINS)
+            story = WRITERS[domain](rng)
+            wordings = [story.references[0], story.record, story.headline]
+            rng.shuffle(wordings)
+            parts = wordings if rng.random() < source.retold else [story.document, story.record]
+            yield Text(story.example_id, domain, "\n".join(parts), ())
+
+    found = []
+    for split in ("attack_evaluation", "test", "attack_optimization", "validation", "train"):
+        name = f"test_{source.domain}" if split == "test" else split
+        found.append(Pool(name, texts(split), getattr(source, split), f"corpus.source.{split}"))
+    if pretraining is not None:
+        found.append(Pool("pretraining", retold(), pretraining, "corpus.pretraining.documents"))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,27 @@ from mono_s2s import files
 from mono_s2s.corpus.texts import Pool, Text, shuffled
 from mono_s2s.files import BadInput
 from mono_s2s.sources import JsonlFile, JsonlSource
+
+
+def decoded(path: Path, name: str) -> str:
+    """The text of a UTF-8 file, without byte-order mark, with LF line ends.
+
+    Raises:
+        BadInput: the file is missing, or is not UTF-8; names the first wrong byte.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadInput(f"{name}: missing") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadInput(
+            f"{name}, line {line}: not UTF-8 (byte {error.start} of the file is 0x{content[error.start]:02x}): "
+            "save the file as UTF-8"
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> str:
@@ -32,11 +53,11 @@ def read(file: JsonlFile, root: Path) -> list[Text]:
     """All examples of a file, in order.
 
     Raises:
-        BadInput: the file is missing or empty, a line is not a JSON object, or a field is missing, empty or no text;
-            names file and line.
+        BadInput: the file is missing, empty or not UTF-8, a line is not a JSON object, or a field is missing, empty or
+            no text; names file and line.
     """
-    path = root / file.path
-    rows = files.read_jsonl(path)
+    decoded(root / file.path, file.path)
+    rows = files.read_jsonl(root / file.path)
     if not rows:
         raise BadInput(f"{file.path}: empty, not one example")
     source = Path(file.path).name.removesuffix(".jsonl")
@@ -59,6 +80,20 @@ def read(file: JsonlFile, root: Path) -> list[Text]:
     return texts
 
 
+def watched(paths: Iterable[str], raw: Path, root: Path) -> None:
+    """Check that files lie in `raw`, which DVC watches.
+
+    Raises:
+        BadInput: one lies elsewhere.
+    """
+    for path in paths:
+        if not (root / path).resolve().is_relative_to((root / raw).resolve()):
+            raise BadInput(
+                f"corpus.source: {path} lies outside {raw.as_posix()}/, so that DVC would not see it change: "
+                "put it there"
+            )
+
+
 def pools(source: JsonlSource, raw: Path, root: Path) -> list[Pool]:
     """The study's splits, held-out ones first, each in a seeded order.
 
@@ -73,12 +108,7 @@ def pools(source: JsonlSource, raw: Path, root: Path) -> list[Pool]:
     Raises:
         BadInput: a file lies elsewhere; else see `read`.
     """
-    for file in (*source.train, *source.test.values()):
-        if not (root / file.path).resolve().is_relative_to((root / raw).resolve()):
-            raise BadInput(
-                f"corpus.source: {file.path} lies outside {raw.as_posix()}/, so that DVC would not see it change: "
-                "put it there"
-            )
+    watched([file.path for file in (*source.train, *source.test.values())], raw, root)
     seed = source.data_seed
     tests = {name: iter(shuffled(read(source.test[name], root), seed, f"test/{name}")) for name in sorted(source.test)}
     share, more = divmod(source.attack_evaluation, len(tests))

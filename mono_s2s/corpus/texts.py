@@ -1,4 +1,4 @@
-"""What every source gives: texts in pools, from which splits are taken without duplicates."""
+"""What every source gives: texts in pools, from which splits are taken without duplicates; and what becomes of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,20 @@ class Pool:
     parameter: str
     # Rows that the source left out because a text is empty.
     empty: int = 0
+
+
+@dataclass
+class Tokenized:
+    """A split in tokens: the rows of its file, and what its facts are counted from."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    # Lengths in tokens, one for each document (of a text: its context) and each reference (its block or continuation).
+    document_tokens: list[int] = field(default_factory=list)
+    reference_tokens: list[int] = field(default_factory=list)
+    truncated_documents: int = 0
+    truncated_references: int = 0
+    # Tokens that the tokenizer has no id of their own for.
+    unknown_tokens: int = 0
 
 
 def seeded(seed: int, stream: str) -> random.Random:

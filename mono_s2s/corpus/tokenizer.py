@@ -23,8 +23,11 @@ class Vocabulary:
     """A tokenizer and what its special ids mean."""
 
     tokenizer: Tokenizer
+    # The end of sequence where a decoder-only model's tokenizer has no padding.
     pad_id: int
     eos_id: int
+    # What a text begins with for a decoder-only model: its beginning of sequence, else its end of sequence.
+    start_id: int
     # Ids 0 .. size - 1 belong to the tokenizer.
     size: int
     forbidden_ids: frozenset[int]
@@ -80,11 +83,17 @@ def train(settings: TrainedTokenizer, texts: Iterable[str], folder: Path, max_in
     )
 
 
-def load(settings: LoadedTokenizer, folder: Path) -> None:
+def load(settings: LoadedTokenizer, folder: Path, decoder_only: bool = False) -> None:
     """Save the fast tokenizer of a hub model at its revision in `folder`.
 
+    Args:
+        settings: which tokenizer.
+        folder: where to.
+        decoder_only: it need not have a padding token; Pythia's and Llama's have none.
+
     Raises:
-        BadInput: the hub has no such tokenizer, does not answer, or it is not a fast one.
+        BadInput: the hub has no such tokenizer, does not answer, it is not a fast one, or it lacks a padding or
+            end-of-sequence token.
     """
     # Heavy, and only for hub models.
     from transformers import AutoTokenizer
@@ -97,13 +106,19 @@ def load(settings: LoadedTokenizer, folder: Path) -> None:
         raise BadInput(f"{where}: cannot be loaded ({reason}): check name, revision and network") from error
     if not tokenizer.is_fast:
         raise BadInput(f"{where}: has no fast tokenizer (tokenizer.json): name a model that has one")
-    if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
+    if tokenizer.eos_token_id is None or (tokenizer.pad_token_id is None and not decoder_only):
+        if decoder_only:
+            raise BadInput(f"{where}: has no end-of-sequence token: name a causal language model")
         raise BadInput(f"{where}: has no padding or end-of-sequence token: name a sequence-to-sequence model")
     tokenizer.save_pretrained(str(folder))
 
 
-def read(folder: Path) -> Vocabulary:
+def read(folder: Path, decoder_only: bool = False) -> Vocabulary:
     """The tokenizer that `train` or `load` left in `folder`.
+
+    Args:
+        folder: where it lies.
+        decoder_only: without a padding token, inputs are padded (and masked) by the end of sequence.
 
     Raises:
         BadInput: a file is missing, or the tokenizer lacks a padding or end-of-sequence token.
@@ -117,9 +132,12 @@ def read(folder: Path) -> Vocabulary:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     config = files.read_json(folder / "tokenizer_config.json")
-    named = {key: _name(config.get(key)) for key in ("pad_token", "eos_token", "unk_token")}
+    named = {key: _name(config.get(key)) for key in ("pad_token", "bos_token", "eos_token", "unk_token")}
     ids = {key: tokenizer.token_to_id(name) if name else None for key, name in named.items()}
-    if ids["pad_token"] is None or ids["eos_token"] is None:
+    pad_id, eos_id = ids["pad_token"], ids["eos_token"]
+    if pad_id is None and decoder_only:
+        pad_id = eos_id
+    if pad_id is None or eos_id is None:
         raise BadInput(f"{folder}: the tokenizer has no padding or end-of-sequence token")
     known = tokenizer.get_vocab(with_added_tokens=True)
     size = max(known.values()) + 1
@@ -129,8 +147,9 @@ def read(folder: Path) -> Vocabulary:
     unused = set(range(size)) - set(known.values())
     return Vocabulary(
         tokenizer=tokenizer,
-        pad_id=ids["pad_token"],
-        eos_id=ids["eos_token"],
+        pad_id=pad_id,
+        eos_id=eos_id,
+        start_id=eos_id if ids["bos_token"] is None else ids["bos_token"],
         size=size,
         forbidden_ids=frozenset(
             special | set(sentinels.values()) | unused | {number for number in ids.values() if number is not None}

@@ -1,17 +1,23 @@
-"""The evaluation of all models on one test set, beside reference points that cost nothing."""
+"""The evaluation of summarizing models on one test set, beside reference points that cost nothing.
+
+`perplexity` offers the same functions for language models.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mono_s2s import seeds
-from mono_s2s.corpus.reading import Example
-from mono_s2s.evaluation import intervals, lengths, rouge
-from mono_s2s.evaluation.outcome import Outcome
+from mono_s2s.corpus.reading import Encoding, Example
+from mono_s2s.evaluation import generation, intervals, lengths, rouge
+from mono_s2s.evaluation.outcome import Summaries
 from mono_s2s.files import BadInput
+from mono_s2s.scale import Evaluate
 
 EXAMPLE_COLUMNS = (
     "dataset",
@@ -25,6 +31,25 @@ EXAMPLE_COLUMNS = (
     "prediction",
 )
 POINT_COLUMNS = ("dataset", "example_id", "point", *rouge.MEASURES)
+
+
+def facts(settings: Evaluate) -> dict[str, Any]:
+    """What the result file records about how its numbers came about."""
+    return {
+        "decoding": generation.settings(settings.decoding),
+        "rouge": rouge.SETTINGS
+        | {"interval": intervals.METHOD, "confidence": intervals.CONFIDENCE, "resamples": settings.resamples}
+        | {"limit": settings.limit},
+    }
+
+
+def background(train: Callable[[], Sequence[Example]], encoding: Encoding) -> None:
+    """What reference points know of the training text: nothing."""
+
+
+def multiple_choice(models: Mapping[str, torch.nn.Module], data: Path, settings: Evaluate) -> dict[str, Any]:
+    """Summarizing models are asked no such questions."""
+    return {}
 
 
 def rouge_means(scores: np.ndarray, resamples: int, seed: int, dataset: str) -> dict[str, Any]:
@@ -41,7 +66,7 @@ def reference_tokens(examples: Sequence[Example]) -> list[int]:
     return [len(example.reference_ids[0]) - 1 for example in examples]
 
 
-def reference_points(examples: Sequence[Example]) -> dict[str, np.ndarray]:
+def reference_points(examples: Sequence[Example], known: None = None) -> dict[str, np.ndarray]:
     """ROUGE (n, 4) of what needs no model.
 
     lead_1 is the document's first sentence (a dialogue's first turn). other_summary is another document's first
@@ -63,7 +88,7 @@ def reference_points(examples: Sequence[Example]) -> dict[str, np.ndarray]:
 
 
 def model_quality(
-    outcome: Outcome, examples: Sequence[Example], resamples: int, seed: int, dataset: str
+    outcome: Summaries, examples: Sequence[Example], resamples: int, seed: int, dataset: str
 ) -> dict[str, Any]:
     """The result file's entry for one model on one test set."""
     references = reference_tokens(examples)
@@ -80,7 +105,7 @@ def model_quality(
 
 
 def summary(
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[str, Summaries],
     points: Mapping[str, np.ndarray],
     examples: Sequence[Example],
     resamples: int,
@@ -97,7 +122,7 @@ def summary(
     }
 
 
-def example_rows(outcomes: Mapping[str, Outcome], examples: Sequence[Example], dataset: str) -> list[dict[str, Any]]:
+def example_rows(outcomes: Mapping[str, Summaries], examples: Sequence[Example], dataset: str) -> list[dict[str, Any]]:
     """One row a model and example, columns as in EXAMPLE_COLUMNS."""
     references = reference_tokens(examples)
     return [

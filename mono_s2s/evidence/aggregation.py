@@ -5,14 +5,15 @@ The unit is the training run. Spreads are standard deviations over seeds with n 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from mono_s2s import files, paths, statistics
-from mono_s2s.evidence import collection, schemas
-from mono_s2s.evidence.metrics import CONTRAST, METRICS, check_families
+from mono_s2s.evidence import collection, metrics, schemas
+from mono_s2s.evidence.metrics import CONTRAST, check_families
 from mono_s2s.evidence.schemas import Model, Part, Share
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
@@ -65,13 +66,15 @@ class BudgetSummary(Part):
 class Summary(Part):
     """all_seeds_summary.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     study: str
     scale: str
     data_digest: schemas.Sha256
     source: str
     seeds: list[int]
     confidence: float
+    # Of all three models of every seed.
+    model: schemas.ModelFacts
     metrics: dict[str, MetricSummary]
     datasets: dict[str, SetSummary]
     # Over all test sets' examples.
@@ -141,8 +144,7 @@ def spread(values: Values, confidence: float) -> dict[str, Any]:
     }
 
 
-def _metric(name: str, by_model: Mapping[str, Values], confidence: float) -> dict[str, Any]:
-    metric = METRICS[name]
+def _metric(metric: metrics.Metric, by_model: Mapping[str, Values], confidence: float) -> dict[str, Any]:
     difference = statistics.paired_differences(by_model["monotonic"], by_model["baseline"], ("monotonic", "baseline"))
     return {
         "words": metric.words,
@@ -160,7 +162,8 @@ def by_metric(finals: Mapping[int, schemas.Final]) -> dict[str, dict[str, dict[i
         BadInput: a run lacks a metric, or one of its models.
     """
     found: dict[str, dict[str, dict[int, float]]] = {}
-    for name, metric in METRICS.items():
+    study = next(iter(finals.values())).study
+    for name, metric in metrics.of(study).items():
         for model in metric.models:
             for seed, final in finals.items():
                 value = final.metrics.get(name, {}).get(model)
@@ -173,67 +176,84 @@ def by_metric(finals: Mapping[int, schemas.Final]) -> dict[str, dict[str, dict[i
     return found
 
 
-def _of_set(part: schemas.TestSet, model: str) -> dict[str, float]:
-    quality = part.models[model]
-    means = {f"evaluate.{name}": getattr(quality.rouge, name).mean for name in schemas.ROUGE}
-    return {**means, "evaluate.nll_per_token": quality.nll_per_token}
-
-
-def _sets(runs: Mapping[int, schemas.Evaluation], confidence: float) -> dict[str, Any]:
+def _sets(study: str, runs: Mapping[int, schemas.Evaluated], confidence: float) -> dict[str, Any]:
     first = next(iter(runs.values()))
     found = {}
     for name, part in sorted(first.datasets.items()):
-        by_model = {
-            model: {seed: _of_set(run.datasets[name], model) for seed, run in runs.items()} for model in part.models
-        }
-        metrics = {}
-        for metric in _of_set(part, "baseline"):
-            values = {model: {seed: own[metric] for seed, own in seeds.items()} for model, seeds in by_model.items()}
-            metrics[metric] = _metric(metric, values, confidence)
+        of_seed = {seed: collection.of_set(run.datasets[name]) for seed, run in runs.items()}
+        by_metric: dict[str, Any] = {}
+        for metric in next(iter(of_seed.values())):
+            values = {model: {seed: own[metric][model] for seed, own in of_seed.items()} for model in part.models}
+            by_metric[metric] = _metric(metrics.of(study)[metric], values, confidence)
         found[name] = {
             "n": part.n,
-            "metrics": metrics,
+            "metrics": by_metric,
             "reference_points": {
-                point: _point([run.datasets[name] for run in runs.values()], point)
+                point: _point([run.datasets[name].reference_points[point] for run in runs.values()])
                 for point in sorted(part.reference_points)
             },
         }
     return found
 
 
-def _point(parts: Sequence[schemas.TestSet], point: str) -> dict[str, float]:
-    return {
-        name: statistics.mean([getattr(part.reference_points[point], name).mean for part in parts])
-        for name in schemas.ROUGE
-    }
+def _point(parts: Sequence[schemas.Rouge | schemas.Perplexity]) -> dict[str, float]:
+    """Means over runs of each score of a reference point."""
+    return {name: statistics.mean([getattr(part, name).mean for part in parts]) for name in type(parts[0]).model_fields}
 
 
-def _pooled_points(sets: Mapping[str, Any]) -> dict[str, Any]:
-    total = sum(part["n"] for part in sets.values())
+def _pooled_points(sets: Mapping[str, Any], weights: Mapping[str, int]) -> dict[str, Any]:
+    """Reference points over all test sets: scores weighted by examples, the logarithm of a perplexity by tokens."""
+    total = sum(weights.values())
     points = next(iter(sets.values()))["reference_points"]
-    return {
-        point: {
-            name: sum(part["reference_points"][point][name] * part["n"] for part in sets.values()) / total
-            for name in schemas.ROUGE
-        }
-        for point in points
-    }
+
+    def pooled(point: str, name: str) -> float:
+        own = {key: part["reference_points"][point][name] for key, part in sets.items()}
+        if name == "perplexity":
+            return math.exp(sum(math.log(value) * weights[key] for key, value in own.items()) / total)
+        return sum(value * weights[key] for key, value in own.items()) / total
+
+    return {point: {name: pooled(point, name) for name in names} for point, names in points.items()}
 
 
-def _same_sets(study: str, runs: Mapping[int, schemas.Evaluation]) -> None:
+def _choice_tasks(run: schemas.Evaluated) -> Mapping[str, schemas.ChoiceTask]:
+    choices = getattr(run, "multiple_choice", None)
+    return {} if choices is None else choices.tasks
+
+
+def _same_sets(study: str, runs: Mapping[int, schemas.Evaluated]) -> None:
     seeds = list(runs)
     shapes = {
         seed: {
             name: (part.n, sorted(part.models), sorted(part.reference_points)) for name, part in run.datasets.items()
         }
+        | {name: (task.n, task.questions) for name, task in _choice_tasks(run).items()}
         for seed, run in runs.items()
     }
     for seed in seeds[1:]:
         if shapes[seed] != shapes[seeds[0]]:
             raise BadInput(
-                f"{paths.results(study, seed)}/evaluation_results.json: test sets, models or sizes differ from those "
-                f"of seed {seeds[0]}: run `dvc repro`"
+                f"{paths.results(study, seed)}/evaluation_results.json: test sets, questions, models or sizes differ "
+                f"from those of seed {seeds[0]}: run `dvc repro`"
             )
+
+
+def _same_models(runs: Mapping[int, collection.Run]) -> tuple[schemas.ModelFacts, dict[str, Any]]:
+    """What the models are and what of them was constrained, which must be the same in every run."""
+    found = {}
+    for seed, run in runs.items():
+        constraint = run.training["monotonic"].constraint
+        facts = constraint.model_dump() if constraint else {}
+        # Of one run only: what the matrices ended at.
+        facts.pop("minimum_weight", None)
+        found[seed] = (run.training["baseline"].model, facts)
+    first = next(iter(found))
+    for seed, facts in found.items():
+        if facts != found[first]:
+            raise BadInput(
+                f"{paths.results(runs[seed].study, seed)}/monotonic_training.json: model or constraint differs from "
+                f"that of seed {first}: run `dvc repro`"
+            )
+    return found[first]
 
 
 # What a run used follows from the data; what it was allowed is what must be equal.
@@ -256,34 +276,40 @@ def summarize(runs: Mapping[int, collection.Run], finals: Mapping[int, schemas.F
     """The content of all_seeds_summary.json, from the runs by seed in the paper's order.
 
     Raises:
-        BadInput: a metric is missing, or the runs' test sets differ.
+        BadInput: a metric is missing, or the runs' test sets, models or constraints differ.
     """
     first = next(iter(runs.values()))
     evaluations = {seed: run.evaluation for seed, run in runs.items()}
     _same_sets(first.study, evaluations)
-    sets = _sets(evaluations, confidence)
-    constraint = first.training["monotonic"].constraint
-    facts = constraint.model_dump() if constraint else {}
-    # Of one run only: what the matrices ended at.
-    facts.pop("minimum_weight", None)
+    model, constraint = _same_models(runs)
+    success = first.task.success
+    sets = _sets(first.study, evaluations, confidence)
+    weights = {
+        name: part.models["standard"].target_tokens if isinstance(part, schemas.TestSetText) else part.n
+        for name, part in first.evaluation.datasets.items()
+    }
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "study": first.study,
         "scale": first.data.scale,
         "data_digest": first.data.data_digest,
         "source": first.data.source,
         "seeds": list(runs),
         "confidence": confidence,
-        "metrics": {name: _metric(name, values, confidence) for name, values in by_metric(finals).items()},
+        "model": model.model_dump(),
+        "metrics": {
+            name: _metric(metrics.of(first.study)[name], values, confidence)
+            for name, values in by_metric(finals).items()
+        },
         "datasets": sets,
-        "reference_points": _pooled_points(sets),
+        "reference_points": _pooled_points(sets, weights),
         "budget": budget({seed: run.training for seed, run in runs.items()}),
-        "constraint": facts,
+        "constraint": constraint,
         "attacks": {
             name: {
                 "n": part.n,
                 # The threshold of the metric `success`.
-                "success_rougeL_drop": part.models["baseline"].damage["attack"].success_rougeL_drop[0].threshold,
+                success: getattr(part.models["baseline"].damage["attack"], success)[0].threshold,
                 **part.attack,
             }
             for name, part in (("hotflip", first.hotflip), ("uat", first.uat))
@@ -300,8 +326,9 @@ def test(finals: Mapping[int, schemas.Final], params: Params) -> dict[str, Any]:
     check_families(params.statistics.families)
     values = by_metric(finals)
     first, chosen = next(iter(finals.values())), params.statistics
+    families = chosen.families[first.study]
     found: dict[str, Any] = {}
-    for family, names in chosen.families.items():
+    for family, names in families.items():
         differences = {
             name: statistics.paired_differences(
                 values[name]["monotonic"], values[name]["baseline"], ("monotonic", "baseline")
@@ -316,7 +343,7 @@ def test(finals: Mapping[int, schemas.Final], params: Params) -> dict[str, Any]:
             found[name] = {
                 **asdict(comparison),
                 "family": family,
-                "estimand": METRICS[name].estimand,
+                "estimand": metrics.of(first.study)[name].estimand,
                 "values": {str(seed): value for seed, value in differences[name].items()},
                 "p_holm": adjusted[name],
                 "rejected": adjusted[name] <= chosen.alpha,
@@ -331,7 +358,7 @@ def test(finals: Mapping[int, schemas.Final], params: Params) -> dict[str, Any]:
         "test": "exact two-sided paired sign-flip test over seeds, Holm's correction inside each family",
         "confidence": chosen.confidence,
         "alpha": chosen.alpha,
-        "families": dict(chosen.families),
+        "families": dict(families),
         "tests": found,
     }
 

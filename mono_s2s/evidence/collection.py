@@ -5,13 +5,14 @@ What heavy stages left is copied byte for byte, so that a tracked result can be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mono_s2s import files, paths
-from mono_s2s.evidence import examples, metadata, schemas
+from mono_s2s.evidence import examples, metadata, schemas, tasks
 from mono_s2s.files import BadInput
 from mono_s2s.scale import ARMS
 
@@ -32,7 +33,6 @@ COPIED = {
     "hotflip_results.json": "hotflip",
     "hotflip_examples.csv": "hotflip",
 }
-DERIVED = ("final_results.json", "training_curves.csv", "metadata.json", "experiment_log.txt")
 CURVES = ("arm", *examples.CURVES)
 
 
@@ -62,9 +62,14 @@ class Run:
     paths: Mapping[str, Path]
     data: schemas.DataStatistics
     training: Mapping[str, schemas.Training]
-    evaluation: schemas.Evaluation
-    uat: schemas.Uat
-    hotflip: schemas.Hotflip
+    evaluation: schemas.Evaluated
+    uat: schemas.AnyUat
+    hotflip: schemas.AnyHotflip
+
+    @property
+    def task(self) -> tasks.Task:
+        """What its models do."""
+        return tasks.of(self.study)
 
     @property
     def results(self) -> dict[str, schemas.Identity]:
@@ -88,7 +93,8 @@ def read(study: str, seed: int, where: Mapping[str, Path]) -> Run:
     Raises:
         BadInput: a file is missing or against its schema, or they do not belong together (`check_identity`).
     """
-    parts = {name: schemas.read(where[name], schemas.FILES[name]) for name in ("data_statistics.json", *RESULTS)}
+    kinds = tasks.of(study).files
+    parts = {name: schemas.read(where[name], kinds[name]) for name in ("data_statistics.json", *RESULTS)}
     run = Run(
         study=study,
         seed=seed,
@@ -130,6 +136,18 @@ def check_identity(run: Run) -> None:
             raise BadInput(
                 f"{path}: constraint: the monotonic arm has one and the baseline none: run stage train again"
             )
+        if part.model.architecture != run.task.architecture:
+            raise BadInput(
+                f"{path}: model.architecture is {part.model.architecture}, not {run.task.architecture}: {mend}"
+            )
+        if part.model != run.training["baseline"].model:
+            raise BadInput(f"{path}: model: not the baseline's: {mend}")
+        found = part.constraint
+        if found is not None and not math.isclose(found.share * part.model.parameters, found.parameters):
+            raise BadInput(
+                f"{path}: constraint.share is {found.share!r}, but {found.parameters} of {part.model.parameters} "
+                "parameters are constrained: run stage train again"
+            )
     wanted = {arm: part.checkpoint for arm, part in run.training.items()}
     wanted["standard"] = run.training["baseline"].initial_checkpoint
     if run.training["monotonic"].initial_checkpoint != wanted["standard"]:
@@ -155,21 +173,53 @@ def check_examples(run: Run) -> None:
     Raises:
         BadInput: a mean differs, or examples are missing, doubled or not the same for all models.
     """
-    rows = {name: examples.read(run.paths[name], columns) for name, columns in examples.COLUMNS.items()}
+    rows = {name: examples.read(run.paths[name], columns) for name, columns in run.task.columns.items()}
     examples.check_evaluation(run.evaluation, rows["evaluation_examples.csv"], rows["reference_points.csv"], run.paths)
     examples.check_attack("uat", run.uat, rows["uat_examples.csv"], run.paths)
     examples.check_attack("hotflip", run.hotflip, rows["hotflip_examples.csv"], run.paths)
 
 
-def _pooled(run: Run, model: str) -> dict[str, float]:
-    parts = [part for _, part in sorted(run.evaluation.datasets.items())]
+def of_set(part: schemas.TestSet | schemas.TestSetText) -> dict[str, dict[str, float]]:
+    """One test set's metrics, each with its value for every model."""
+    found: dict[str, dict[str, float]] = {}
+    for model, quality in part.models.items():
+        if isinstance(quality, schemas.Quality):
+            own = {name: getattr(quality.rouge, name).mean for name in schemas.ROUGE}
+        else:
+            own = {"perplexity": quality.perplexity.mean}
+        for name, value in {**own, "nll_per_token": quality.nll_per_token}.items():
+            found.setdefault(f"evaluate.{name}", {})[model] = value
+    return _with_ratio(found)
+
+
+def _with_ratio(found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """With each perplexity over the baseline's of the same run, where there are perplexities."""
+    perplexities = found.get("evaluate.perplexity")
+    if perplexities is not None:
+        own = perplexities["baseline"]
+        found["evaluate.perplexity_ratio"] = {model: value / own for model, value in perplexities.items()}
+    return found
+
+
+def _pooled(run: Run) -> dict[str, dict[str, float]]:
+    """The metrics over all test sets: scores by examples, losses by tokens, perplexity from the loss."""
+    parts: Sequence[Any] = [part for _, part in sorted(run.evaluation.datasets.items())]
     n = sum(part.n for part in parts)
-    tokens = sum(part.models[model].target_tokens for part in parts)
-    pooled = {
-        name: sum(getattr(part.models[model].rouge, name).mean * part.n for part in parts) / n for name in schemas.ROUGE
-    }
-    nll = sum(part.models[model].nll_per_token * part.models[model].target_tokens for part in parts) / tokens
-    return {**pooled, "nll_per_token": nll}
+    found: dict[str, dict[str, float]] = {}
+    for model in parts[0].models:
+        own = [part.models[model] for part in parts]
+        tokens = sum(quality.target_tokens for quality in own)
+        nll = sum(quality.nll_per_token * quality.target_tokens for quality in own) / tokens
+        if isinstance(own[0], schemas.Quality):
+            values = {
+                name: sum(getattr(part.models[model].rouge, name).mean * part.n for part in parts) / n
+                for name in schemas.ROUGE
+            }
+        else:
+            values = {"perplexity": examples.perplexity(nll, run.paths["evaluation_results.json"])}
+        for name, value in {**values, "nll_per_token": nll}.items():
+            found.setdefault(f"evaluate.{name}", {})[model] = value
+    return _with_ratio(found)
 
 
 def _kept(run: Run, arm: str) -> float:
@@ -179,8 +229,28 @@ def _kept(run: Run, arm: str) -> float:
     return loss
 
 
+def _under(results: schemas.Attack, success: str, model: str) -> dict[str, float]:
+    """One model's metrics under one attack; `success` names the declared thresholds that count."""
+    part = results.models[model]
+    clean, damage = part.conditions["clean"], part.damage["attack"]
+    values = {
+        "clean_nll_per_token": clean.nll_per_token,
+        "delta_nll_per_token": damage.delta_nll_per_token,
+        "relative_nll": damage.relative_nll,
+    }
+    if isinstance(damage, schemas.Damage):
+        values |= {"clean_rougeL": clean.rougeL, "delta_rougeL": damage.delta_rougeL}
+    for prefix, found in (("", damage), *((f"{name}_", part.damage[name]) for name in ("random", "random_search"))):
+        values[f"{prefix}success"] = getattr(found, success)[0].rate
+        if prefix:
+            values[f"{prefix}delta_nll_per_token"] = found.delta_nll_per_token
+        if prefix and isinstance(found, schemas.Damage):
+            values[f"{prefix}delta_rougeL"] = found.delta_rougeL
+    return values
+
+
 def metrics(run: Run) -> dict[str, dict[str, float]]:
-    """The run's flat metrics, each with its value for every model that has it (names: `metrics.METRICS`)."""
+    """The run's flat metrics, each with its value for every model that has it (names: `metrics.of`)."""
     found: dict[str, dict[str, float]] = {
         "train.initial_validation_nll_per_token": {
             arm: part.initial.validation_nll_per_token for arm, part in run.training.items()
@@ -190,24 +260,10 @@ def metrics(run: Run) -> dict[str, dict[str, float]]:
         },
     }
     found["train.training_nll_per_token"] = {arm: _kept(run, arm) for arm in run.training}
-    for model in run.checkpoints:
-        for name, value in _pooled(run, model).items():
-            found.setdefault(f"evaluate.{name}", {})[model] = value
-        for attack, results in (("hotflip", run.hotflip), ("uat", run.uat)):
-            part = results.models[model]
-            values = {
-                "clean_nll_per_token": part.conditions["clean"].nll_per_token,
-                "clean_rougeL": part.conditions["clean"].rougeL,
-                "delta_nll_per_token": part.damage["attack"].delta_nll_per_token,
-                "relative_nll": part.damage["attack"].relative_nll,
-                "delta_rougeL": part.damage["attack"].delta_rougeL,
-                "success": part.damage["attack"].success_rougeL_drop[0].rate,
-            }
-            for control in ("random", "random_search"):
-                values[f"{control}_success"] = part.damage[control].success_rougeL_drop[0].rate
-                values[f"{control}_delta_nll_per_token"] = part.damage[control].delta_nll_per_token
-                values[f"{control}_delta_rougeL"] = part.damage[control].delta_rougeL
-            for name, value in values.items():
+    found |= _pooled(run)
+    for attack, results in (("hotflip", run.hotflip), ("uat", run.uat)):
+        for model in run.checkpoints:
+            for name, value in _under(results, run.task.success, model).items():
                 found.setdefault(f"{attack}.{name}", {})[model] = value
     return found
 

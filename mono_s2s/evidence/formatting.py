@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 MINUS = "−"
 DASH = "–"
 DAGGER = "†"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 # Room for the largest float with every decimal that may be asked for.
 _WIDE = Context(prec=400)
 
@@ -58,6 +60,11 @@ def fixed(value: float, decimals: int, shift: int = 0) -> str:
     return f"{MINUS}{text}" if rounded < 0 else text
 
 
+def grouped(value: int) -> str:
+    """A count with commas between thousands: 1,414,647,808."""
+    return fixed(value, 0) if abs(value) < 1000 else f"{value:,}".replace("-", MINUS)
+
+
 def spread(mean: float, sd: float, decimals: int, shift: int = 0) -> str:
     """Mean and standard deviation: 0.123 ± 0.045."""
     return f"{fixed(mean, decimals, shift)} ± {fixed(sd, decimals, shift)}"
@@ -87,4 +94,6 @@ def latex_cell(text: str) -> str:
     body = text.removesuffix(DAGGER)
     mark = r"^{\dagger}" if body != text else ""
     mathematics = body.replace(MINUS, "-").replace("±", r"\pm").replace(" [", r"\;[").replace(", ", r",\,")
+    # In mathematics a comma has space behind it, which one between thousands must not have.
+    mathematics = _THOUSANDS.sub("{,}", mathematics)
     return f"${mathematics}{mark}$"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mono_s2s import files, paths, scale
-from mono_s2s.evidence import collection, examples, ledger, metadata, schemas
+from mono_s2s.evidence import collection, examples, ledger, metadata, schemas, tasks
 from mono_s2s.evidence.ledger import Checkout, Entry
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
@@ -84,7 +84,7 @@ def gather_run(study: str, seed: int, root: Path = Path()) -> Filed:
     typed = schemas.validate(raw, metadata.Metadata, folder / "metadata.json")
     outputs, orders = {}, {}
     for name in OUTPUTS:
-        parts, orders[name] = _digests(examples.read(folder / name, examples.COLUMNS[name]))
+        parts, orders[name] = _digests(examples.read(folder / name, tasks.of(study).columns[name]))
         outputs.update({(name, arm): digest for arm, digest in parts.items()})
     schemas.read(folder / "final_results.json", schemas.Final)
     return Filed(

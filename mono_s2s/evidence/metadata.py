@@ -11,7 +11,7 @@ from pydantic import Field
 from mono_s2s.evidence.schemas import Count, ModelFacts, Part, Sha256
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
-EXPERIMENT_TYPES = {"t5_experiments": "t5_summarization"}
+EXPERIMENT_TYPES = {"t5_experiments": "t5_summarization", "foundation_llm_experiments": "foundation_llm"}
 # Stages whose work is shared by all seeds of a study.
 SHARED = ("corpus", "standard")
 # Names of a run's records, in the order in which the pipeline runs.
@@ -28,6 +28,7 @@ PAPER_TABLES = {
         "table_5_hotflip_attacks": "all",
         "table_6_uat_attacks": "all",
     },
+    "foundation_llm_experiments": {"table_7_foundation_models": "all"},
 }
 
 

@@ -2,42 +2,36 @@
 
 Missing keys, unknown keys, NaN and Infinity are errors. Losses are negative log-likelihoods in nats; the key says per
 what. `damage` is always attacked minus clean for losses and clean minus attacked for ROUGE: larger is worse.
+
+What only summarization has (ROUGE, predictions) and what only language modelling has (perplexity, multiple choice)
+stands in classes of its own; those of language modelling end in Text. `tasks` says which study has which.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from mono_s2s import files
+from mono_s2s.evidence.data import DataStatistics
+from mono_s2s.evidence.parts import (
+    Arm,
+    Count,
+    Identity,
+    Interval,
+    Lengths,
+    Model,
+    Nats,
+    Part,
+    Positive,
+    Sha256,
+    Share,
+    validate,
+)
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Nats = Annotated[float, Field(ge=0)]
-Model = Literal["standard", "baseline", "monotonic"]
-Arm = Literal["baseline", "monotonic"]
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-
-
-class Part(BaseModel):
-    """A part of a result file: closed and without NaN or Infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Identity(Part):
-    """Which run a file belongs to."""
-
-    schema_version: Literal[1]
-    study: str
-    scale: str
-    # Seed of training: data order and dropout.
-    seed: int
-    # SHA-256 over the digests of all splits and the tokenizer (data_statistics.json: data_digest).
-    data_digest: Sha256
 
 
 class ModelFacts(Part):
@@ -54,8 +48,8 @@ class ConstraintFacts(Part):
     mode: str
     scope: str
     formula: str
-    matrices: Annotated[int, Field(gt=0)]
-    parameters: Annotated[int, Field(gt=0)]
+    matrices: Positive
+    parameters: Positive
     # Of all the model's parameters.
     share: Share
     # Smallest weight of any constrained matrix after training.
@@ -112,23 +106,8 @@ class Training(Identity):
     best: Epoch
 
 
-class Interval(Part):
-    """A mean over examples with a percentile bootstrap interval (resampled examples)."""
-
-    mean: float
-    lower: float
-    upper: float
-
-
-class Lengths(Part):
-    """Lengths in tokens without special tokens; sd with ddof=1."""
-
-    mean: float
-    sd: float
-    median: float
-    minimum: Count
-    maximum: Count
-    total: Count
+# Three names, three entries: none may be missing.
+EACH_MODEL = Field(min_length=3)
 
 
 class Rouge(Part):
@@ -157,20 +136,85 @@ class Quality(Part):
 class TestSet(Part):
     """All models on one test set, beside what costs nothing."""
 
-    n: Annotated[int, Field(gt=0)]
-    models: dict[Model, Quality]
+    n: Positive
+    models: Annotated[dict[Model, Quality], EACH_MODEL]
     # lead_1: the document's first sentence; other_summary: another document's reference.
     reference_points: dict[Literal["lead_1", "other_summary"], Rouge]
 
 
-class Evaluation(Identity):
-    """evaluation_results.json."""
+class Perplexity(Part):
+    """exp of the mean loss over all tokens; the interval resamples blocks."""
+
+    perplexity: Interval
+
+
+class QualityText(Perplexity):
+    """One model on one held-out text."""
+
+    # Token-weighted: all nats over all tokens.
+    nll_per_token: Nats
+    target_tokens: Count
+
+
+class TestSetText(Part):
+    """All models on one held-out text, beside what costs nothing."""
+
+    # Blocks.
+    n: Positive
+    models: Annotated[dict[Model, QualityText], EACH_MODEL]
+    # unigram: each token by its frequency in the training text.
+    reference_points: Annotated[dict[Literal["unigram"], Perplexity], Field(min_length=1)]
+
+
+class Choices(Part):
+    """One model on one multiple-choice task."""
+
+    accuracy: Share
+    # One character an example, in the task's order: 1 where the model chose rightly.
+    outcomes: str = Field(pattern="^[01]+$")
+
+
+class ChoiceTask(Part):
+    """All models on one multiple-choice task."""
+
+    n: Positive
+    # SHA-256 over prompts and right answers: two runs that were asked the same have the same.
+    questions: Sha256
+    # The harness's name of what `accuracy` counts.
+    metric: str
+    models: Annotated[dict[Model, Choices], EACH_MODEL]
+
+
+class MultipleChoice(Part):
+    """Accuracy without further training, by lm-evaluation-harness."""
+
+    # Its version.
+    harness: str
+    tasks: dict[str, ChoiceTask] = Field(min_length=1)
+
+
+class Evaluated(Identity):
+    """evaluation_results.json, what both tasks have."""
 
     stage: Literal["evaluate"]
     checkpoints: dict[Model, Sha256]
+
+
+class Evaluation(Evaluated):
+    """evaluation_results.json of a summarization study."""
+
     decoding: dict[str, Any]
     rouge: dict[str, Any]
     datasets: dict[str, TestSet] = Field(min_length=1)
+
+
+class EvaluationText(Evaluated):
+    """evaluation_results.json of a language-modelling study."""
+
+    scoring: dict[str, Any]
+    datasets: dict[str, TestSetText] = Field(min_length=1)
+    # Null where no task was asked for.
+    multiple_choice: MultipleChoice | None
 
 
 class Effort(Part):
@@ -180,11 +224,16 @@ class Effort(Part):
     backward: Count
 
 
-class Condition(Part):
+class ConditionText(Part):
     """A model on the attack-evaluation examples, clean or perturbed."""
 
     nll_per_token: Nats
     target_tokens: Count
+
+
+class Condition(ConditionText):
+    """The same with the generated summaries' scores."""
+
     rougeL: Share  # noqa: N815
     rouge1: Share
     rouge2: Share
@@ -198,28 +247,56 @@ class Rate(Part):
     rate: Share
 
 
-class Damage(Part):
-    """What a perturbation does, against the clean condition."""
+Rates = Annotated[list[Rate], Field(min_length=1)]
+
+
+class LossDamage(Part):
+    """What a perturbation does to the loss, against the clean condition."""
 
     delta_nll_per_token: float
     # delta_nll_per_token over the clean nll_per_token.
     relative_nll: float
+    success_relative_nll: Rates
+
+
+class Damage(LossDamage):
+    """What a perturbation does where summaries are written."""
+
     delta_rougeL: float  # noqa: N815
-    success_relative_nll: list[Rate]
-    success_rougeL_drop: list[Rate]  # noqa: N815
+    success_rougeL_drop: Rates  # noqa: N815
+
+
+class DamageText(LossDamage):
+    """What a perturbation does where nothing is written."""
+
+    # By the rise of the example's loss per scored token.
+    success_absolute_nll: Rates
 
 
 # attack: chosen by gradient. random: as many random tokens, nothing searched. random_search: the attack's own loop at
 # equal cost, with candidates drawn at random instead of by gradient.
 Perturbed = Literal["attack", "random", "random_search"]
+C = TypeVar("C", bound=ConditionText)
+D = TypeVar("D", bound=LossDamage)
+M = TypeVar("M", bound=Part)
 
 
-class Attacked(Part):
+class Attacked(Part, Generic[C, D]):
     """One model under one attack and its two controls."""
 
-    effort: dict[Perturbed, Effort]
-    conditions: dict[Literal["clean", "attack", "random", "random_search"], Condition]
-    damage: dict[Perturbed, Damage]
+    effort: Annotated[dict[Perturbed, Effort], Field(min_length=3)]
+    conditions: Annotated[dict[Literal["clean", "attack", "random", "random_search"], C], Field(min_length=4)]
+    damage: Annotated[dict[Perturbed, D], Field(min_length=3)]
+
+
+class Attack(Identity, Generic[M]):
+    """What hotflip_results.json and uat_results.json have in common."""
+
+    attack_seed: int
+    checkpoints: dict[Model, Sha256]
+    attack: dict[str, Any]
+    n: Positive
+    models: Annotated[dict[Model, M], EACH_MODEL]
 
 
 class Strength(Part):
@@ -231,7 +308,7 @@ class Strength(Part):
     random_search_nll_per_token: Nats
 
 
-class HotflipModel(Attacked):
+class HotflipModel(Attacked[C, D], Generic[C, D]):
     """One model under HotFlip."""
 
     curve: list[Strength]
@@ -243,15 +320,18 @@ class HotflipModel(Attacked):
     first_order_correlation: Annotated[float, Field(ge=-1, le=1)] | None
 
 
-class Hotflip(Identity):
-    """hotflip_results.json."""
+class AnyHotflip(Attack[M], Generic[M]):
+    """hotflip_results.json of either task."""
 
     stage: Literal["hotflip"]
-    attack_seed: int
-    checkpoints: dict[Model, Sha256]
-    attack: dict[str, Any]
-    n: Annotated[int, Field(gt=0)]
-    models: dict[Model, HotflipModel]
+
+
+class Hotflip(AnyHotflip[HotflipModel[Condition, Damage]]):
+    """hotflip_results.json of a summarization study."""
+
+
+class HotflipText(AnyHotflip[HotflipModel[ConditionText, DamageText]]):
+    """hotflip_results.json of a language-modelling study."""
 
 
 class Trigger(Part):
@@ -263,7 +343,7 @@ class Trigger(Part):
     search_nll_per_token: Nats
 
 
-class UatModel(Attacked):
+class UatModel(Attacked[C, D], Generic[C, D]):
     """One model under its own trigger."""
 
     triggers: dict[Literal["attack", "random_search"], Trigger]
@@ -271,69 +351,21 @@ class UatModel(Attacked):
     trace: list[float]
 
 
-class Uat(Identity):
-    """uat_results.json."""
+class AnyUat(Attack[M], Generic[M, D]):
+    """uat_results.json of either task."""
 
     stage: Literal["uat"]
-    attack_seed: int
-    checkpoints: dict[Model, Sha256]
-    attack: dict[str, Any]
-    n: Annotated[int, Field(gt=0)]
-    n_optimization: Annotated[int, Field(gt=0)]
-    models: dict[Model, UatModel]
+    n_optimization: Positive
     # transfer[source][target]: the source's trigger on the target model.
-    transfer: dict[Model, dict[Model, Damage]]
+    transfer: Annotated[dict[Model, Annotated[dict[Model, D], EACH_MODEL]], EACH_MODEL]
 
 
-class SplitFacts(Part):
-    """One split of the corpus."""
-
-    examples: Annotated[int, Field(gt=0)]
-    # Examples by the data set or domain that they came from.
-    sources: dict[str, Annotated[int, Field(gt=0)]]
-    # Before truncation.
-    document_tokens: Lengths
-    reference_tokens: Lengths
-    # Longer than what fits into an input, or a target.
-    truncated_documents: Count
-    truncated_references: Count
-    # Tokens of documents and references that the tokenizer has no id for.
-    unknown_tokens: Count
-    digest: Sha256
+class Uat(AnyUat[UatModel[Condition, Damage], Damage]):
+    """uat_results.json of a summarization study."""
 
 
-class PretrainingFacts(Part):
-    """What a standard model that starts from scratch is trained on."""
-
-    examples: Annotated[int, Field(gt=0)]
-    tasks: dict[str, Annotated[int, Field(gt=0)]]
-    # As packed, prefix and end of sequence included.
-    input_tokens: Lengths
-    target_tokens: Lengths
-    digest: Sha256
-
-
-class DataStatistics(Part):
-    """data_statistics.json."""
-
-    schema_version: Literal[1]
-    study: str
-    scale: str
-    source: str
-    splits: dict[str, SplitFacts]
-    # Null where the standard model comes from the hub.
-    pretraining: PretrainingFacts | None
-    # Documents that two splits share ("<split>/<split>"); every count must be 0.
-    overlaps: dict[str, Annotated[int, Field(ge=0, le=0)]]
-    # How many documents were dropped as duplicates: "<split>/<source> copies <split>/<source>", the first copy last.
-    duplicates_dropped: dict[str, Count]
-    # Rows left out because document or summary is empty, by the parameter that names their source.
-    empty_dropped: dict[str, Count]
-    vocabulary: Count
-    # Ids that an attack may use: no special ones, and with a tokenizer trained here, none that training never showed.
-    attack_vocabulary: Count
-    tokenizer_digest: Sha256
-    data_digest: Sha256
+class UatText(AnyUat[UatModel[ConditionText, DamageText], DamageText]):
+    """uat_results.json of a language-modelling study."""
 
 
 class Final(Identity):
@@ -345,40 +377,22 @@ class Final(Identity):
     metrics: dict[str, dict[Model, float]]
 
 
+# By name, where all studies have the same; the others: `tasks`.
 FILES: dict[str, type[Part]] = {
     "baseline_training.json": Training,
     "monotonic_training.json": Training,
-    "evaluation_results.json": Evaluation,
-    "uat_results.json": Uat,
-    "hotflip_results.json": Hotflip,
     "final_results.json": Final,
     "data_statistics.json": DataStatistics,
 }
 
 
 def read(path: Path, kind: type[Part] | None = None) -> Any:
-    """The typed content of a result file; its kind by its name, or `kind`.
+    """The typed content of a result file; its kind by its name, where all studies have the same, or `kind`.
 
     Raises:
         BadInput: missing, not JSON, NaN, or against the schema; names the file and the key's path.
     """
-    content = files.read_json(path)
-    return validate(content, kind or FILES[path.name], path)
-
-
-def validate(content: Any, kind: type[Part], path: Path) -> Any:
-    """`content` as a `kind`.
-
-    Raises:
-        BadInput: against the schema; names the file and the key's path.
-    """
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(step) for step in first["loc"])
-        more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
-        raise files.BadInput(f"{path}: {key}: {first['msg']}{more}") from error
+    return validate(files.read_json(path), kind or FILES[path.name], path)
 
 
 def write(path: Path, content: dict[str, Any], kind: type[Part]) -> None:

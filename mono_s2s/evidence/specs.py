@@ -17,9 +17,9 @@ from mono_s2s.files import BadInput
 from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 SPECS = Path("paper_evidence") / "specs"
-# number: a number. spread: {mean, sd}. interval: {mean, lower, upper}. range: {lower, upper}.
-# test: {p_holm, floor, underpowered}.
-Kind = Literal["number", "spread", "interval", "range", "test"]
+# number: a number. count: a whole number, with commas between thousands. spread: {mean, sd}. interval: {mean, lower,
+# upper}. range: {lower, upper}. test: {p_holm, floor, underpowered}.
+Kind = Literal["number", "count", "spread", "interval", "range", "test"]
 
 
 class Cells(Section):

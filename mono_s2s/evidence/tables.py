@@ -93,6 +93,8 @@ def text_of(value: Any, where: Cell) -> str:
     """The printed text of a cell's raw value."""
     if where.kind == "number":
         return formatting.fixed(value, where.decimals, where.shift)
+    if where.kind == "count":
+        return formatting.grouped(value)
     if where.kind == "spread":
         return formatting.spread(value["mean"], value["sd"], where.decimals, where.shift)
     if where.kind == "interval":
@@ -121,6 +123,8 @@ def _rendered(where: Cell | None, contents: Mapping[str, Any], sources: Mapping[
     value: Any = found
     if where.kind == "number":
         sound = _number(found)
+    elif where.kind == "count":
+        sound = isinstance(found, int) and not isinstance(found, bool)
     else:
         sound = isinstance(found, Mapping) and all(
             _number(found.get(part)) or (part == "underpowered" and isinstance(found.get(part), bool))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from mono_s2s import files
 from mono_s2s.files import BadInput
+from mono_s2s.models import families
 
 WEIGHTS = "model.safetensors"
 # Attention by plain matrix products: deterministic in both directions on every device, and at our lengths on a CPU as
@@ -83,43 +83,57 @@ def load(folder: Path, device: torch.device | str) -> torch.nn.Module:
 
 
 def trainable(folder: Path, device: torch.device | str, dropout: float) -> torch.nn.Module:
-    """A checkpoint's model on `device`, fp32, to be trained with this share of dropout.
+    """A checkpoint's model on `device`, fp32, to be trained with this share of dropout wherever its family has any.
 
     Raises:
         BadInput: the checkpoint is missing, incomplete or damaged; there is no fallback.
     """
     _complete(folder)
-    return read(folder, dropout_rate=dropout).to(device)
+    return read(folder, dropout=dropout).to(device)
 
 
-def read(source: str | Path, **options: Any) -> torch.nn.Module:
-    """A sequence-to-sequence model in fp32 from a folder, or by its name on the hub; from safetensors only.
+def read(source: str | Path, *, revision: str | None = None, dropout: float | None = None) -> torch.nn.Module:
+    """A model in fp32 from a folder, or by its name on the hub; from safetensors only.
+
+    Its class follows from its configuration: sequence-to-sequence, or causal for a decoder-only model.
 
     Args:
         source: folder or name.
-        options: `revision=` for a name; or keys of the configuration to be replaced, such as `dropout_rate=`.
+        revision: for a name.
+        dropout: replaces the share of dropout in the configuration.
 
     Raises:
-        BadInput: it cannot be found or read, or its weights are not exactly those that its configuration asks for.
+        BadInput: it cannot be found or read, is of no family that the studies know, or its weights are not exactly
+            those that its configuration asks for. Buffers that old files hold and the family computes by itself, such
+            as masks and rotary frequencies, may stand beside them.
     """
-    from transformers import AutoModelForSeq2SeqLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     _without_bars()
+    name = str(source)
+    place = {} if revision is None else {"revision": revision}
     try:
-        model, report = AutoModelForSeq2SeqLM.from_pretrained(
-            str(source),
+        config = AutoConfig.from_pretrained(name, **place)
+        keys = families.family(config).dropout
+        shares = {} if dropout is None else dict.fromkeys(keys, dropout)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model, report = kind.from_pretrained(
+            name,
             use_safetensors=True,
             dtype=torch.float32,
             attn_implementation=ATTENTION,
             output_loading_info=True,
-            **options,
+            **place,
+            **shares,
         )
+    except BadInput:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise BadInput(f"{source}: cannot be loaded as a model ({type(error).__name__}: {reason})") from error
     # transformers fills in what is missing with random numbers and goes on.
-    for kind in ("missing_keys", "mismatched_keys", "unexpected_keys"):
-        if report[kind]:
-            name = min(str(key) for key in report[kind])
-            raise BadInput(f"{source}: {kind.replace('_', ' ')} in the weights, {name} among them: not this model")
+    for problem in ("missing_keys", "mismatched_keys", "unexpected_keys"):
+        if report[problem]:
+            key = min(str(key) for key in report[problem])
+            raise BadInput(f"{source}: {problem.replace('_', ' ')} in the weights, {key} among them: not this model")
     return model

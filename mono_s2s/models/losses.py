@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from mono_s2s.compute import autocast
 from mono_s2s.corpus.reading import Encoding
 from mono_s2s.models.batches import IGNORED, by_length, collate
 from mono_s2s.scale import Compute
+
+# Logits of which fp32 copies are held at once: 256 MiB each. A vocabulary of 50,000 at length 2048 has 400 MiB a text.
+ENTRIES = 2**26
 
 
 def decoder_inputs(labels: torch.Tensor, encoding: Encoding) -> torch.Tensor:
@@ -22,15 +26,29 @@ def decoder_inputs(labels: torch.Tensor, encoding: Encoding) -> torch.Tensor:
 
 
 def logits(model: torch.nn.Module, batch: Mapping[str, torch.Tensor], encoding: Encoding) -> torch.Tensor:
-    """(B, T, V): the model's logits for a batch of `batches.collate`; `inputs_embeds` in it stands for `input_ids`."""
+    """(B, T, V): the model's logits for a batch of `batches.collate`; `inputs_embeds` in it stands for `input_ids`.
+
+    Position t is that of label t; a decoder-only model's output matrix is applied to those positions alone.
+    """
     inputs = {name: batch[name] for name in ("input_ids", "inputs_embeds", "attention_mask") if name in batch}
     # Not `labels=`: the model's own loss is a mean over the batch, computed through a transposed copy of the logits.
+    if encoding.architecture == "decoder-only":
+        kept = batch["labels"].shape[1]
+        return model(**inputs, logits_to_keep=kept, use_cache=False).logits
     output = model(**inputs, decoder_input_ids=decoder_inputs(batch["labels"], encoding), use_cache=False)
     return output.logits
 
 
+def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    # Flat: the two-dimensional kernel has no deterministic form on CUDA.
+    return functional.cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="none")
+
+
 def per_example(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Negative log-likelihood of each example; differentiable.
+
+    Beyond `ENTRIES` logits it takes some rows at a time and, for gradients, computes them again instead of keeping
+    fp32 copies of all. A row's loss depends on its own logits alone, so no bit of it depends on that.
 
     Args:
         logits: (B, T, V), any floating type.
@@ -39,10 +57,16 @@ def per_example(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tenso
     Returns:
         (B,) fp32 sums in nats, (B,) int64 numbers of tokens that were scored.
     """
-    # Flat: the two-dimensional kernel has no deterministic form on CUDA.
-    nats = functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
-    )
+    flat, wanted = logits.flatten(0, 1), labels.flatten()
+    rows = max(1, ENTRIES // logits.shape[-1])
+    if len(flat) <= rows:
+        nats = _cross_entropy(flat, wanted)
+    else:
+        # `split` and not slices: its gradient is put together once, theirs is a whole one for each slice.
+        parts = zip(flat.split(rows), wanted.split(rows), strict=True)
+        nats = torch.cat(
+            [checkpoint(_cross_entropy, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+        )
     return nats.view(labels.shape).sum(dim=1), (labels != IGNORED).sum(dim=1)
 
 

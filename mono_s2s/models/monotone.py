@@ -9,6 +9,8 @@ Each matrix W of the declared scope is replaced by a function of a free paramete
 so that at the start |W| = |W0| + eps. `nonneg` and `abs_init_free` destroy the signs that pretraining found, about half
 of them: a start far worse than the pretrained model's, which the loss before the first step shows.
 
+Linear biases are not constrained, nor are norms: a non-negative matrix is monotone whatever is added to its product.
+
 V takes no weight decay in any mode: decay would pull softplus(V) towards softplus(0) = ln 2, which grows small weights.
 """
 
@@ -24,6 +26,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from mono_s2s.files import BadInput
+from mono_s2s.models import families
 from mono_s2s.scale import Constraint
 
 EPSILON = 1e-4
@@ -32,9 +35,36 @@ FORMULAS = {
     "sign_frozen": "W = sign(W0) softplus(V)",
     "abs_init_free": "W = V, V0 = |W0| + eps",
 }
-# Which matrices a scope means, by architecture (`config.model_type`).
-MATRICES = {("t5", "mlp_both"): re.compile(r"\.DenseReluDense\.(wi|wi_0|wi_1|wo)$")}
-MONOTONE_ACTIVATIONS = {"relu": True, "gelu": False, "gelu_new": False, "silu": False, "swish": False}
+# Which matrices a scope means, by family (`config.model_type`): the ends of their modules' names.
+MATRICES = {
+    ("t5", "mlp_in"): re.compile(r"\.DenseReluDense\.(wi|wi_0|wi_1)$"),
+    ("t5", "mlp_both"): re.compile(r"\.DenseReluDense\.(wi|wi_0|wi_1|wo)$"),
+    ("gpt_neox", "mlp_in"): re.compile(r"\.mlp\.dense_h_to_4h$"),
+    ("gpt_neox", "mlp_both"): re.compile(r"\.mlp\.(dense_h_to_4h|dense_4h_to_h)$"),
+    ("gpt_neox", "mlp_in_attn_out"): re.compile(r"\.(mlp\.dense_h_to_4h|attention\.dense)$"),
+}
+for _family in ("llama", "mistral", "qwen2", "qwen3"):
+    MATRICES[_family, "gated_updown"] = re.compile(r"\.mlp\.(up_proj|down_proj)$")
+    MATRICES[_family, "gated_all"] = re.compile(r"\.mlp\.(gate_proj|up_proj|down_proj)$")
+# How many matrices of a scope each layer has, where its feed-forward part is plain and where it is gated. Counted apart
+# from the names above, so that a pattern that no longer fits the modules' names is seen.
+PER_LAYER = {
+    "mlp_in": {False: 1, True: 2},
+    "mlp_both": {False: 2, True: 3},
+    "mlp_in_attn_out": {False: 2},
+    "gated_updown": {True: 2},
+    "gated_all": {True: 3},
+}
+# Each of them rises everywhere, or it does not: GELU and SiLU fall below 0 before they rise.
+MONOTONE_ACTIVATIONS = {
+    "relu": True,
+    "gelu": False,
+    "gelu_fast": False,
+    "gelu_new": False,
+    "gelu_pytorch_tanh": False,
+    "silu": False,
+    "swish": False,
+}
 
 
 def inverse_softplus(weight: torch.Tensor) -> torch.Tensor:
@@ -70,15 +100,24 @@ class _Free(nn.Module):
         return weight.float().abs() + EPSILON
 
 
+def scopes(config: Any) -> list[str]:
+    """The scopes that are defined for a model of this configuration."""
+    return [scope for family, scope in MATRICES if family == config.model_type]
+
+
 def expected(config: Any, constraint: Constraint) -> int:
-    """How many matrices the scope has in a model of this configuration: feed-forward layers x matrices each.
+    """How many matrices the scope has in a model of this configuration: layers x matrices in each.
 
     Raises:
-        BadInput: the scope is not defined for this architecture.
+        BadInput: the scope is not defined for this architecture; names those that are.
     """
-    if (config.model_type, constraint.scope) not in MATRICES:
-        raise BadInput(f"train.constraint.scope: {constraint.scope!r} is not defined for a {config.model_type} model")
-    return (config.num_layers + config.num_decoder_layers) * (3 if config.is_gated_act else 2)
+    if constraint.scope not in scopes(config):
+        known = ", ".join(scopes(config)) or "none"
+        raise BadInput(
+            f"train.constraint.scope: {constraint.scope!r} is not defined for a {config.model_type} model, "
+            f"whose scopes are: {known}"
+        )
+    return sum(families.layers(config)) * PER_LAYER[constraint.scope][families.gated(config)]
 
 
 def matrices(model: nn.Module, constraint: Constraint) -> dict[str, nn.Linear]:
@@ -93,7 +132,8 @@ def matrices(model: nn.Module, constraint: Constraint) -> dict[str, nn.Linear]:
     if len(found) != count or not found:
         raise BadInput(
             f"train.constraint.scope: {constraint.scope!r} matches {len(found)} matrices of {type(model).__name__}, "
-            f"its configuration demands {count}: the scope's pattern does not fit this architecture"
+            f"its configuration demands {count}: the scope's pattern does not fit this architecture, "
+            f"whose scopes are: {', '.join(scopes(model.config))}"
         )
     return found
 
@@ -126,7 +166,7 @@ def is_free(name: str) -> bool:
 
 @contextmanager
 def cached(model: nn.Module) -> Iterator[None]:
-    """Compute each W once in the block: T5 reads a weight several times a forward pass.
+    """Compute each W once in the block: a model may read a weight several times a forward pass.
 
     Every W is computed at once, so that gradient checkpointing, which replays parts of the forward pass, finds the same
     graph both times.
@@ -174,11 +214,10 @@ def facts(model: nn.Module, constraint: Constraint) -> dict[str, Any]:
     """
     found = matrices(model, constraint)
     parameters = sum(module.weight.numel() for module in found.values())
-    config = model.config
-    if config.dense_act_fn not in MONOTONE_ACTIVATIONS:
-        raise BadInput(
-            f"activation {config.dense_act_fn!r}: not known whether it is monotone: add it to models.monotone"
-        )
+    family, gated = families.family(model.config), families.gated(model.config)
+    activation, called = getattr(model.config, family.activation), getattr(model.config, family.called)
+    if activation not in MONOTONE_ACTIVATIONS:
+        raise BadInput(f"activation {activation!r}: not known whether it is monotone: add it to models.monotone")
     return {
         "mode": constraint.mode,
         "scope": constraint.scope,
@@ -187,7 +226,7 @@ def facts(model: nn.Module, constraint: Constraint) -> dict[str, Any]:
         "parameters": parameters,
         "share": parameters / sum(parameter.numel() for parameter in model.parameters()),
         "minimum_weight": min(module.weight.min().item() for module in found.values()),
-        "activation": config.feed_forward_proj,
+        "activation": f"gated-{called.removeprefix('gated-')}" if gated else called,
         # A product of two branches is not monotone, however monotone each of them is.
-        "activation_monotone": MONOTONE_ACTIVATIONS[config.dense_act_fn] and not config.is_gated_act,
+        "activation_monotone": MONOTONE_ACTIVATIONS[activation] and not gated,
     }

@@ -10,9 +10,15 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", params=standin.KINDS.values(), ids=standin.KINDS)
+def kind(request):
+    """The attacks are the same in both studies, and so are their tests; a module may settle on one."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
-    return standin.corpus(tmp_path_factory.mktemp("attacks") / "data")
+def corpus(kind, tmp_path_factory):
+    return standin.corpus(tmp_path_factory.mktemp("attacks") / "data", kind.study)
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +37,8 @@ def optimization(corpus):
 
 
 @pytest.fixture(scope="session")
-def model():
-    return standin.model()
+def model(kind):
+    return kind.model()
 
 
 @pytest.fixture(scope="session")

@@ -3,33 +3,40 @@ import math
 import pytest
 import standin
 
-from mono_s2s import files
+from mono_s2s import files, scale
 from mono_s2s.attacks import comparing_hotflip, comparing_uat, report
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
 
 NAMES = ("standard", "baseline", "monotonic")
 CONDITIONS = ("clean", "attack", "random", "random_search")
-SETTINGS = (standin.DECODING,)
 
 
-@pytest.fixture(scope="module")
-def models():
-    return {name: standin.model(seed) for seed, name in enumerate(NAMES)}
-
-
-@pytest.fixture(scope="module")
-def flipped(models, examples, encoding):
+def under_hotflip(kind, models, examples, encoding):
     return comparing_hotflip.under_hotflip(
-        models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
+        models, examples, kind.hotflip, kind.decoding, encoding, standin.COMPUTE, seed=3
+    )
+
+
+def under_triggers(kind, models, optimization, examples, encoding):
+    return comparing_uat.under_triggers(
+        models, optimization, examples, kind.uat, kind.decoding, encoding, standin.COMPUTE, seed=3
     )
 
 
 @pytest.fixture(scope="module")
-def triggered(models, optimization, examples, encoding):
-    return comparing_uat.under_triggers(
-        models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+def models(kind):
+    return {name: kind.model(seed) for seed, name in enumerate(NAMES)}
+
+
+@pytest.fixture(scope="module")
+def flipped(kind, models, examples, encoding):
+    return under_hotflip(kind, models, examples, encoding)
+
+
+@pytest.fixture(scope="module")
+def triggered(kind, models, optimization, examples, encoding):
+    return under_triggers(kind, models, optimization, examples, encoding)
 
 
 def mean(rows, column):
@@ -50,12 +57,22 @@ def check(damage, clean, other):
     delta = per_token(other) - per_token(clean)
     assert damage["delta_nll_per_token"] == pytest.approx(delta, abs=1e-12)
     assert damage["relative_nll"] == pytest.approx(delta / per_token(clean), abs=1e-12)
-    assert damage["delta_rougeL"] == pytest.approx(mean(clean, "rougeL") - mean(other, "rougeL"), abs=1e-12)
     for entry in damage["success_relative_nll"]:
         reached = rate(
             clean, other, lambda a, b, t: b["nll_nats"] - a["nll_nats"] >= t * a["nll_nats"], entry["threshold"]
         )
         assert entry["rate"] == reached
+    if "prediction" not in clean[0]:
+        assert set(damage) == {"delta_nll_per_token", "relative_nll", "success_relative_nll", "success_absolute_nll"}
+        for entry in damage["success_absolute_nll"]:
+            assert entry["rate"] == rate(
+                clean,
+                other,
+                lambda a, b, t: (b["nll_nats"] - a["nll_nats"]) / a["target_tokens"] >= t,
+                entry["threshold"],
+            )
+        return
+    assert damage["delta_rougeL"] == pytest.approx(mean(clean, "rougeL") - mean(other, "rougeL"), abs=1e-12)
     for entry in damage["success_rougeL_drop"]:
         assert entry["rate"] == rate(clean, other, lambda a, b, t: a["rougeL"] - b["rougeL"] >= t, entry["threshold"])
 
@@ -74,7 +91,7 @@ def test_rows_recompute_every_mean(attack, request, examples):
             stated = content["models"][name]["conditions"][condition]
             assert stated["nll_per_token"] == pytest.approx(per_token(group), rel=1e-12)
             assert stated["target_tokens"] == sum(row["target_tokens"] for row in group)
-            for measure in schemas.ROUGE:
+            for measure in set(schemas.ROUGE) & set(stated):
                 assert stated[measure] == pytest.approx(mean(group, measure), abs=1e-12)
         for condition in CONDITIONS[1:]:
             check(content["models"][name]["damage"][condition], groups["clean"], groups[condition])
@@ -137,69 +154,59 @@ def test_effort_is_equal_for_all_models_and_searches(flipped, triggered):
 
 
 @pytest.mark.parametrize(
-    ("attack", "kind", "columns"),
-    [("flipped", schemas.Hotflip, report.HOTFLIP_COLUMNS), ("triggered", schemas.Uat, report.UAT_COLUMNS)],
+    ("attack", "stage", "schema"),
+    [
+        ("flipped", "hotflip", {standin.STUDY: schemas.Hotflip, standin.TEXT_STUDY: schemas.HotflipText}),
+        ("triggered", "uat", {standin.STUDY: schemas.Uat, standin.TEXT_STUDY: schemas.UatText}),
+    ],
 )
-def test_results_keep_to_the_schema(attack, kind, columns, request, tmp_path):
+def test_results_keep_to_the_schema(attack, stage, schema, kind, request, tmp_path):
     content, rows = request.getfixturevalue(attack)
     identity = {
         "schema_version": 1,
-        "stage": "uat" if attack == "triggered" else "hotflip",
-        "study": "t5_experiments",
+        "stage": stage,
+        "study": kind.study,
         "scale": "toy",
         "seed": 1,
         "attack_seed": 3,
         "data_digest": "d" * 64,
         "checkpoints": dict.fromkeys(NAMES, "c" * 64),
     }
-    schemas.write(tmp_path / "results.json", identity | content, kind)
-    files.write_csv(tmp_path / "examples.csv", columns, rows)
+    schemas.write(tmp_path / "results.json", identity | content, schema[kind.study])
+    files.write_csv(tmp_path / "examples.csv", report.columns(stage, scale.TASKS[kind.study]), rows)
     assert len(files.read_csv(tmp_path / "examples.csv")) == len(rows)
 
 
-def test_the_same_twice_to_the_byte(models, optimization, examples, encoding, flipped, triggered):
-    again = comparing_hotflip.under_hotflip(
-        models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+def test_the_same_twice_to_the_byte(kind, models, optimization, examples, encoding, flipped, triggered):
+    again = under_hotflip(kind, models, examples, encoding)
     assert files.to_json(again) == files.to_json(flipped)
-    again = comparing_uat.under_triggers(
-        models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+    again = under_triggers(kind, models, optimization, examples, encoding)
     assert files.to_json(again) == files.to_json(triggered)
 
 
-def test_a_model_that_hears_nothing_takes_no_damage(optimization, examples, encoding):
-    models = {"baseline": standin.deaf()}
-    content, _ = comparing_hotflip.under_hotflip(
-        models, examples, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+def test_a_model_that_hears_nothing_takes_no_damage(kind, optimization, examples, encoding):
+    models = {"baseline": kind.deaf()}
+    content, _ = under_hotflip(kind, models, examples, encoding)
     for damage in content["models"]["baseline"]["damage"].values():
-        assert damage["delta_nll_per_token"] == damage["delta_rougeL"] == 0
+        assert damage["delta_nll_per_token"] == damage.get("delta_rougeL", 0) == 0
+        assert {entry["rate"] for name, rates in damage.items() if "success" in name for entry in rates} == {0}
     assert content["models"]["baseline"]["effective_flips"] == {"attack": 0, "random": 3, "random_search": 0}
     with pytest.raises(BadInput, match="the trigger for baseline is not learned"):
-        comparing_uat.under_triggers(
-            models, optimization, examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
-        )
+        under_triggers(kind, models, optimization, examples, encoding)
 
 
-def test_a_planted_token_is_damage_that_no_control_does(examples, optimization, encoding):
-    models = {"baseline": standin.planted(9)}
+def test_a_planted_token_is_damage_that_no_control_does(kind, examples, optimization, encoding):
+    models = {"baseline": kind.planted(9)}
     cleaned, learned_on = standin.without(examples, 9), standin.without(optimization, 9)
-    content, _ = comparing_hotflip.under_hotflip(
-        models, cleaned, standin.HOTFLIP, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+    content, _ = under_hotflip(kind, models, cleaned, encoding)
     damage = content["models"]["baseline"]["damage"]
     assert damage["attack"]["delta_nll_per_token"] > 5 * max(damage["random"]["delta_nll_per_token"], 0.1)
     assert damage["attack"]["success_relative_nll"][-1]["rate"] == 1
-    content, _ = comparing_uat.under_triggers(
-        models, learned_on, cleaned, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
-    )
+    content, _ = under_triggers(kind, models, learned_on, cleaned, encoding)
     damage = content["models"]["baseline"]["damage"]
     assert damage["attack"]["delta_nll_per_token"] > 3 * max(damage["random"]["delta_nll_per_token"], 0.1)
 
 
-def test_splits_that_share_an_example_are_refused(models, examples, encoding):
+def test_splits_that_share_an_example_are_refused(kind, models, examples, encoding):
     with pytest.raises(BadInput, match="is in attack_optimization and attack_evaluation"):
-        comparing_uat.under_triggers(
-            models, examples[:2], examples, standin.UAT, standin.DECODING, encoding, standin.COMPUTE, seed=3
-        )
+        under_triggers(kind, models, examples[:2], examples, encoding)

@@ -1,6 +1,7 @@
 import pytest
 import standin
 import torch
+from transformers import GPTNeoXConfig, T5Config
 
 from mono_s2s.attacks import gradients
 from mono_s2s.models import losses
@@ -17,12 +18,16 @@ def batch(examples, encoding):
 def test_gradients_of_a_batch_are_those_of_its_examples(model, batch, encoding):
     inputs, targets = batch
     table, nats = gradients.embedding_gradients(model, inputs, targets, encoding, standin.COMPUTE)
-    assert table.shape == (4, max(map(len, inputs)), 16)
+    # A decoder-only model reads its target behind its input, but for the last token.
+    joint = encoding.architecture == "decoder-only"
+    widths = [len(ids) + joint * (len(target) - 1) for ids, target in zip(inputs, targets, strict=True)]
+    assert table.shape == (4, max(widths), 16)
     assert table.abs().max() > 1e-3
     for row, (ids, target) in enumerate(zip(inputs, targets, strict=True)):
         alone, loss = gradients.embedding_gradients(model, [ids], [target], encoding, standin.COMPUTE)
-        torch.testing.assert_close(table[row, : len(ids)], alone[0], rtol=1e-3, atol=1e-5)
-        assert table[row, len(ids) :].abs().sum() == 0
+        torch.testing.assert_close(table[row, : widths[row]], alone[0], rtol=1e-3, atol=1e-5)
+        assert table[row, widths[row] :].abs().sum() == 0
+        assert len(ids) == widths[row] or table[row, len(ids) : widths[row]].abs().sum() > 0
         torch.testing.assert_close(nats[row], loss[0])
     assert all(weight.grad is None for weight in model.parameters())
 
@@ -92,3 +97,20 @@ def test_rounding_is_no_rise():
     assert gradients.rises(2.0001, 2.0)
     assert not gradients.rises(2.0000001, 2.0)
     assert not gradients.rises(1.0, 2.0)
+
+
+def test_a_gpu_takes_long_inputs_in_parts_that_add_up_to_the_whole(model, batch, encoding):
+    inputs, targets = batch
+    whole, nats = gradients.embedding_gradients(model, inputs, targets, encoding, standin.COMPUTE)
+    table, parted = gradients._in_parts(model, inputs, targets, encoding, standin.COMPUTE, 3)
+    torch.testing.assert_close(table, whole, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(parted, nats)
+
+
+def test_how_much_a_gpu_takes_follows_from_the_attention_scores():
+    pythia = GPTNeoXConfig(num_attention_heads=16, num_hidden_layers=24)
+    assert gradients.rows_at_once(pythia, 2048, differentiated=False) == 32
+    assert gradients.rows_at_once(pythia, 2048, differentiated=True) == 1
+    assert gradients.rows_at_once(pythia, 64, differentiated=True) == 1365
+    small = T5Config(num_heads=8, num_layers=6)
+    assert gradients.rows_at_once(small, 512, differentiated=False) == 1024

@@ -3,14 +3,14 @@ import pytest
 import standin
 
 from mono_s2s.attacks import report
-from mono_s2s.evaluation.outcome import Outcome
+from mono_s2s.evaluation.outcome import Outcome, Summaries
 from mono_s2s.files import BadInput
 
 
 def outcome(nats, rouge_l, tokens=(2, 8)):
     rouge = np.zeros((2, 4))
     rouge[:, 2] = rouge_l
-    return Outcome(["a", "b"], [1, 1], rouge, np.array(nats), np.array(tokens))
+    return Summaries(np.array(nats), np.array(tokens), ["a", "b"], [1, 1], rouge)
 
 
 def test_damage_by_hand():
@@ -22,6 +22,18 @@ def test_damage_by_hand():
     assert found["delta_rougeL"] == pytest.approx(0.0875)
     assert found["success_relative_nll"] == [{"threshold": 0.1, "rate": 1.0}, {"threshold": 0.5, "rate": 0.5}]
     assert found["success_rougeL_drop"] == [{"threshold": 0.05, "rate": 0.5}, {"threshold": 0.1, "rate": 0.5}]
+
+
+def test_damage_without_texts_by_hand():
+    """Absolute: a rise of .5 nats over 2 tokens is .25 a token, one of .5 over 8 tokens .0625."""
+    clean, attacked = (Outcome(np.array(nats), np.array([2, 8])) for nats in ([1.0, 4.0], [1.5, 4.5]))
+    found = report.damage(clean, attacked, standin.SUCCESS_TEXT)
+    assert found == {
+        "delta_nll_per_token": pytest.approx(0.1),
+        "relative_nll": pytest.approx(0.2),
+        "success_relative_nll": [{"threshold": 0.1, "rate": 1.0}, {"threshold": 0.5, "rate": 0.5}],
+        "success_absolute_nll": [{"threshold": 0.05, "rate": 1.0}, {"threshold": 0.25, "rate": 0.5}],
+    }
 
 
 def test_no_damage_is_zero_and_no_success():

@@ -10,6 +10,10 @@ from mono_s2s.files import BadInput
 PREFIX = [4, 5]
 
 
+# Positions are spelled out, with a prefix of two and an end; test_text.py does the same for contexts.
+pytestmark = pytest.mark.parametrize("kind", [standin.KINDS[standin.STUDY]], ids=[standin.STUDY], indirect=True)
+
+
 def test_allowed_ids_are_words_of_the_tokenizer(model, encoding):
     found = set(space(model, encoding).allowed.tolist())
     assert found == set(range(len(standin.SPECIAL), standin.UNUSED))

@@ -33,9 +33,9 @@ def split_losses(model, examples, triggers, allowed, config):
     return totals
 
 
-def test_finds_the_planted_trigger(optimization, encoding):
+def test_finds_the_planted_trigger(kind, optimization, encoding):
     """Every trigger of one token is tried by brute force; the best one is the planted token: it must be found."""
-    model = standin.planted(PLANTED)
+    model = kind.planted(PLANTED)
     allowed = space(model, encoding)
     cleaned = standin.without(optimization, PLANTED)
     config = standin.UAT.model_copy(update={"trigger_tokens": 1})
@@ -48,8 +48,8 @@ def test_finds_the_planted_trigger(optimization, encoding):
     assert max(totals) > clean + 10
 
 
-def test_every_token_of_a_planted_trigger_is_found(optimization, encoding):
-    model = standin.planted(PLANTED)
+def test_every_token_of_a_planted_trigger_is_found(kind, optimization, encoding):
+    model = kind.planted(PLANTED)
     trigger = learn(model, standin.without(optimization, PLANTED), space(model, encoding), iterations=1)
     assert trigger.ids == (PLANTED,) * 3
 
@@ -86,22 +86,22 @@ def test_the_same_seed_gives_the_same_trigger_and_another_seed_another_search(mo
     assert learn(model, optimization, allowed, seed=2).trace != found.trace
 
 
-def test_the_budget_is_the_same_for_every_model_and_search(optimization, encoding, allowed, found):
+def test_the_budget_is_the_same_for_every_model_and_search(kind, optimization, encoding, allowed, found):
     """Nothing stops early: not for a model that falls at once, not for one that cannot be harmed."""
     n, sweeps, steps, batch, candidates = len(optimization), 4, 3, 4, 4
     forward = 2 * n + sweeps * (batch + steps * batch * (1 + candidates) + n)
     assert (found.forward, found.backward) == (forward, sweeps * steps * batch)
-    for model in (standin.planted(PLANTED), standin.deaf()):
+    for model in (kind.planted(PLANTED), kind.deaf()):
         other = learn(model, optimization, allowed)
         assert (other.forward, other.backward) == (found.forward, found.backward)
-    blind = learn(standin.model(), optimization, allowed, guided=False)
+    blind = learn(kind.model(), optimization, allowed, guided=False)
     assert blind.forward == found.forward + 2 * found.backward
     assert blind.backward == 0
 
 
-def test_an_unlearned_trigger_is_refused(optimization, encoding, examples, allowed, found):
+def test_an_unlearned_trigger_is_refused(kind, optimization, encoding, examples, allowed, found):
     assert len(uat.attacked(examples, found, allowed, standin.UAT, "baseline")) == len(examples)
-    deaf = learn(standin.deaf(), optimization, space(standin.deaf(), encoding))
+    deaf = learn(kind.deaf(), optimization, space(kind.deaf(), encoding))
     assert deaf.accepted == 0
     unlearned = [
         deaf,
@@ -174,7 +174,9 @@ def test_guided_candidates_are_those_of_the_mean_gradient(model, optimization, a
         target = [optimization[row].reference_ids[0]]
         table, _ = gradients.embedding_gradients(model, packed, target, encoding, standin.COMPUTE)
         for token in scores:
-            scores[token] += float(table[0, 2 + place] @ (weight[token] - weight[trigger[place]]))
+            scores[token] += float(
+                table[0, len(encoding.prefix_ids) + place] @ (weight[token] - weight[trigger[place]])
+            )
     assert search.guided(trigger, place, rows) == sorted(scores, key=scores.get, reverse=True)[:4]
 
 

@@ -97,8 +97,8 @@ def test_a_damaged_corpus_is_named(built, tmp_path):
     with pytest.raises(BadInput, match=r"test_none.jsonl: missing"):
         reading.read_split(data, "test_none")
     content = json.loads((data / "encoding.json").read_text())
-    files.write_json(data / "encoding.json", {**content, "schema_version": 2})
-    with pytest.raises(BadInput, match="not an encoding of schema version 1"):
+    files.write_json(data / "encoding.json", {**content, "schema_version": 1})
+    with pytest.raises(BadInput, match="not an encoding of schema version 2"):
         reading.read_encoding(data)
     files.write_json(data / "encoding.json", content)
     (data / "tokenizer/tokenizer.json").write_text("{}")

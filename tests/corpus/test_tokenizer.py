@@ -84,3 +84,17 @@ def test_a_vocabulary_too_small_for_bytes_is_an_error(tmp_path):
 def test_a_missing_tokenizer_is_an_error(tmp_path):
     with pytest.raises(BadInput, match=r"tokenizer\.json: missing"):
         tokenizer.read(tmp_path)
+
+
+def test_only_a_decoder_may_do_without_padding(hub_tokenizer, tmp_path):
+    hub_tokenizer("llama", tmp_path / "hub")
+    with pytest.raises(BadInput, match="the tokenizer has no padding or end-of-sequence token"):
+        tokenizer.read(tmp_path / "hub")
+    vocabulary = tokenizer.read(tmp_path / "hub", decoder_only=True)
+    assert vocabulary.pad_id == vocabulary.eos_id != vocabulary.start_id
+    (ids,) = vocabulary.encode(["I was in Oslo"])
+    assert vocabulary.start_id not in ids
+
+
+def test_start_is_the_end_where_a_tokenizer_has_no_beginning(vocabulary):
+    assert vocabulary.start_id == vocabulary.eos_id

@@ -22,6 +22,34 @@ def test_equals_scipy(n, resamples):
     assert (found["lower"], found["upper"]) == pytest.approx((wanted.low, wanted.high), rel=1e-12)
 
 
+@pytest.mark.parametrize(("n", "resamples"), [(7, 1000), (3000, 1000)])
+def test_a_perplexity_equals_scipy(n, resamples):
+    """Pairs of nats and tokens are drawn together; a ratio of sums, not a mean of ratios."""
+    random = np.random.default_rng(1)
+    tokens = random.integers(1, 30, size=n)
+    nats = random.gamma(2, size=n) * tokens
+
+    def of(some, other, axis):
+        return np.exp(some.sum(axis=axis) / other.sum(axis=axis))
+
+    found = intervals.perplexity(nats, tokens, resamples, np.random.default_rng(5))
+    wanted = stats.bootstrap(
+        (nats, tokens),
+        of,
+        paired=True,
+        n_resamples=resamples,
+        confidence_level=intervals.CONFIDENCE,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert found["mean"] == pytest.approx(of(nats, tokens, 0), rel=1e-12)
+    assert (found["lower"], found["upper"]) == pytest.approx((wanted.low, wanted.high), rel=1e-12)
+    assert found["lower"] < found["mean"] < found["upper"]
+    with pytest.raises(ValueError, match="no blocks"):
+        intervals.perplexity(nats[:0], tokens[:0], 10, random)
+
+
 def test_columns_share_their_resamples():
     values = np.random.default_rng(1).normal(size=40)
     one, other = intervals.means(np.stack([values, 2 * values + 1], axis=1), 300, np.random.default_rng(0))

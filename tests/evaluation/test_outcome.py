@@ -54,3 +54,13 @@ def test_a_limit_takes_a_fixed_sample_in_order(corpus):
     # A smaller sample is a part of a larger one, whatever order the file has.
     assert set(outcome.limited(examples, 4)) < set(ten)
     assert set(outcome.limited(examples[::-1], 10)) == set(ten)
+
+
+def test_with_a_scoring_nothing_is_written_and_losses_are_the_same(model, examples, encoding, measured, monkeypatch):
+    inputs, summaries = measured
+    monkeypatch.setattr("mono_s2s.evaluation.generation.generate", None)
+    found = outcome.measure(model, inputs, examples, standin.SCORING, encoding, standin.COMPUTE)
+    assert type(found) is outcome.Outcome
+    assert found.nll_nats.tolist() == summaries.nll_nats.tolist()
+    assert found.row(1) == {key: summaries.row(1)[key] for key in ("nll_nats", "target_tokens")}
+    assert found.means() == {key: summaries.means()[key] for key in ("nll_per_token", "target_tokens")}

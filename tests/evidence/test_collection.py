@@ -5,11 +5,12 @@ import math
 import shutil
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 
 from mono_s2s import files, paths, scale
-from mono_s2s.evidence import collection, metadata, metrics, schemas
+from mono_s2s.evidence import collection, metadata, metrics, schemas, tasks
 from mono_s2s.files import BadInput
 
 SEED = 42
@@ -17,8 +18,15 @@ RUN = Path("runs") / studies.STUDY / "seed_42"
 FILED = Path("experiment_results") / studies.STUDY / "seed_42"
 
 
-def collect(seed=SEED):
-    studies.collect(Path(), seed)
+TEXT_RUN = Path("runs") / made_up.TEXT / "seed_42"
+
+
+def collect(seed=SEED, study=studies.STUDY):
+    studies.collect(Path(), seed, study)
+
+
+def filed(study):
+    return Path("experiment_results") / study / "seed_42"
 
 
 def change_recorded(path, edit):
@@ -29,23 +37,34 @@ def change_recorded(path, edit):
     )
 
 
-def test_filing_again_gives_the_same_bytes(study):
-    before = {path.name: path.read_bytes() for path in FILED.iterdir()}
-    assert set(before) == {*collection.COPIED, *collection.DERIVED}
-    collect()
-    assert {path.name: path.read_bytes() for path in FILED.iterdir()} == before
+@pytest.mark.parametrize("name", made_up.STUDIES)
+def test_filing_again_gives_the_same_bytes(study, name):
+    before = {path.name: path.read_bytes() for path in filed(name).iterdir()}
+    assert set(before) == {*collection.COPIED, *studies.DERIVED}
+    collect(study=name)
+    assert {path.name: path.read_bytes() for path in filed(name).iterdir()} == before
 
 
-def test_every_filed_json_is_typed(study):
-    for name in schemas.FILES:
-        schemas.read(FILED / name)
-    schemas.read(FILED / "metadata.json", metadata.Metadata)
+@pytest.mark.parametrize("name", made_up.STUDIES)
+def test_every_filed_json_is_typed(study, name):
+    assert set(tasks.of(name).files) == {path.name for path in filed(name).glob("*.json")} - {"metadata.json"}
+    for file in tasks.of(name).files:
+        tasks.read(filed(name) / file, name)
+    schemas.read(filed(name) / "metadata.json", metadata.Metadata)
 
 
-def test_final_results_hold_every_metric_for_every_model(study):
-    final = schemas.read(FILED / "final_results.json")
-    assert {name: set(values) for name, values in final.metrics.items()} == {
-        name: set(metric.models) for name, metric in metrics.METRICS.items()
+@pytest.mark.parametrize("file", ["evaluation_results.json", "uat_results.json", "hotflip_results.json"])
+def test_neither_study_takes_the_others_files(study, file):
+    for own, other in (made_up.STUDIES, made_up.STUDIES[::-1]):
+        with pytest.raises(BadInput, match=rf"{file}: \S+: (Field required|Extra inputs are not permitted)"):
+            tasks.read(filed(own) / file, other)
+
+
+@pytest.mark.parametrize("name", made_up.STUDIES)
+def test_final_results_hold_every_metric_for_every_model(study, name):
+    final = schemas.read(filed(name) / "final_results.json")
+    assert {metric: set(values) for metric, values in final.metrics.items()} == {
+        metric: set(found.models) for metric, found in metrics.of(name).items()
     }
 
 
@@ -70,7 +89,7 @@ def test_metadata_says_who_when_and_with_what(study):
     assert found["experiment_type"] == "t5_summarization"
     assert found["hyperparameters"] == scale.read_yaml(Path("scales/demo.yaml"))[studies.STUDY]
     assert found["checkpoints"]["monotonic"] == {
-        "sha256": studies.checkpoint(42, "monotonic"),
+        "sha256": made_up.checkpoint(42, "monotonic"),
         "path": "runs/t5_experiments/seed_42/monotonic/checkpoint",
         "archived_to": None,
     }
@@ -79,6 +98,16 @@ def test_metadata_says_who_when_and_with_what(study):
     assert found["stages"]["hotflip"] == files.read_json(RUN / "hotflip/record.json")
     assert found["verification"]["paper_tables"][0] == "table_1_training_dynamics"
     assert set(found["results_files"].values()) == {path.name for path in FILED.iterdir()} - {"metadata.json"}
+
+
+def test_metadata_of_the_second_study(study):
+    found = files.read_json(filed(made_up.TEXT) / "metadata.json")
+    assert found["experiment_id"] == "foundation_llm_experiments_demo_seed42_20261120"
+    assert found["experiment_type"] == "foundation_llm"
+    assert found["model"] == made_up.model_facts(made_up.TEXT)
+    for seed in studies.SEEDS:
+        found = files.read_json(filed(made_up.TEXT).with_name(f"seed_{seed}") / "metadata.json")
+        assert found["verification"]["paper_tables"] == ["table_7_foundation_models"]
 
 
 def test_other_seeds_are_not_in_the_tables_of_the_first(study):
@@ -136,8 +165,25 @@ def test_times_and_hosts_stand_in_two_files_only(study):
             "uat/results.json: checkpoints.standard is 000000000000, but stage standard handed on",
         ),
         ("monotonic", lambda c: c.update(initial_checkpoint="0" * 64), "initial_checkpoint is not the baseline's"),
+        (
+            "monotonic",
+            lambda c: c["constraint"].update(share=0.5),
+            "constraint.share is 0.5, but 131072 of 275000 param",
+        ),
+        ("monotonic", lambda c: c["model"].update(parameters=9), "monotonic/results.json: model: not the baseline's"),
+        ("baseline", lambda c: c["model"].update(architecture="decoder-only"), "is decoder-only, not encoder-decoder"),
+        (
+            "evaluate",
+            lambda c: c["datasets"]["news"]["models"].pop("standard"),
+            "datasets.news.models: Dictionary should",
+        ),
+        (
+            "hotflip",
+            lambda c: c["models"].pop("standard"),
+            "hotflip/results.json: models: Dictionary should have at least",
+        ),
         ("monotonic", lambda c: c.update(arm="baseline"), "monotonic/results.json: arm is baseline, not monotonic"),
-        ("baseline", lambda c: c.update(checkpoint=studies.sha("standard")), "two of the three models have the same"),
+        ("baseline", lambda c: c.update(checkpoint=made_up.sha("standard")), "two of the three models have the same"),
         ("monotonic", lambda c: c.update(constraint=None), "the monotonic arm has one and the baseline none"),
         ("baseline", lambda c: c["best"].update(train_nll_per_token=None), "best.train_nll_per_token: null"),
         ("evaluate", lambda c: c.update(extra=1), "evaluate/results.json: extra: Extra inputs are not permitted"),
@@ -157,6 +203,70 @@ def test_what_does_not_belong_is_refused(study, path, edit, message):
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert {file.name: file.read_bytes() for file in FILED.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("path", "edit", "message"),
+    [
+        (
+            "hotflip",
+            lambda c: c.update(study=studies.STUDY),
+            "hotflip/results.json: study is t5_experiments, not found",
+        ),
+        ("uat", lambda c: c.update(data_digest=made_up.DATA), "uat/results.json: data_digest is "),
+        ("evaluate", lambda c: c["checkpoints"].update(baseline="0" * 64), "checkpoints.baseline is 000000000000, but"),
+        (
+            "baseline",
+            lambda c: c["model"].update(architecture="encoder-decoder"),
+            "is encoder-decoder, not decoder-onl",
+        ),
+        (
+            "monotonic",
+            lambda c: c["constraint"].update(share=0.5),
+            "constraint.share is 0.5, but 805306368 of 14146478",
+        ),
+        ("evaluate", lambda c: c.pop("multiple_choice"), "evaluate/results.json: multiple_choice: Field required"),
+        ("evaluate", lambda c: c.update(rouge={}), "evaluate/results.json: rouge: Extra inputs are not permitted"),
+        (
+            "evaluate",
+            lambda c: c["datasets"]["news"]["models"]["baseline"]["perplexity"].update(mean=8.0),
+            "datasets.news.models.baseline.perplexity.mean is 8.0, but the examples of examples.csv give 8.",
+        ),
+        (
+            "evaluate",
+            lambda c: c["datasets"]["news"]["reference_points"].update(lead_1={}),
+            "datasets.news.reference_points.lead_1.[key]: Input should be 'unigram'",
+        ),
+        (
+            "evaluate",
+            lambda c: c["multiple_choice"]["tasks"]["winogrande"]["models"]["baseline"].update(outcomes="111x"),
+            "multiple_choice.tasks.winogrande.models.baseline.outcomes: String should match pattern",
+        ),
+        (
+            "hotflip",
+            lambda c: c["models"]["baseline"]["conditions"]["clean"].update(rougeL=0.5),
+            "models.baseline.conditions.clean.rougeL: Extra inputs are not permitted",
+        ),
+        (
+            "uat",
+            lambda c: c["models"]["baseline"]["damage"]["attack"].pop("success_absolute_nll"),
+            "models.baseline.damage.attack.success_absolute_nll: Field required",
+        ),
+        (
+            "uat",
+            lambda c: c["transfer"]["baseline"]["monotonic"].update(relative_nll=0.0),
+            "transfer.baseline.monotonic.relative_nll is 0.0, but the examples of examples.csv give",
+        ),
+    ],
+)
+def test_what_does_not_belong_to_the_second_study_is_refused(study, path, edit, message):
+    change_recorded(TEXT_RUN / path / "results.json", edit)
+    before = studies.snapshot(filed(made_up.TEXT))
+    with pytest.raises(BadInput) as caught:
+        collect(study=made_up.TEXT)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert studies.snapshot(filed(made_up.TEXT)) == before
 
 
 def test_nan_is_refused(study):

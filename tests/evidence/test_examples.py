@@ -1,7 +1,9 @@
 """Results are recomputed from their examples, and whatever does not add up is refused."""
 
+import math
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 
@@ -12,20 +14,21 @@ from mono_s2s.files import BadInput
 SEED = 42
 
 
-def run():
-    return collection.read(studies.STUDY, SEED, collection.sources(studies.STUDY, SEED))
+def run(study=studies.STUDY):
+    return collection.read(study, SEED, collection.sources(study, SEED))
 
 
-def edit_csv(name, edit):
-    path = collection.sources(studies.STUDY, SEED)[name]
+def edit_csv(name, edit, study=studies.STUDY):
+    path = collection.sources(study, SEED)[name]
     rows = files.read_csv(path)
     columns = list(rows[0])
     files.write_csv(path, columns, edit(rows))
     return path
 
 
-def test_untouched_results_add_up(study):
-    collection.check_examples(run())
+@pytest.mark.parametrize("name", made_up.STUDIES)
+def test_untouched_results_add_up(study, name):
+    collection.check_examples(run(name))
 
 
 @pytest.mark.parametrize(
@@ -53,11 +56,92 @@ def test_a_mean_that_its_examples_do_not_give_is_refused(study, name, column, me
         collection.check_examples(run())
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("evaluation_examples.csv", r"datasets\.dialogue\.models\.standard\.nll_per_token is 3\.\d+, but"),
+        ("reference_points.csv", r"datasets\.dialogue\.reference_points\.unigram\.perplexity\.mean is 1\d\d\.\d+, but"),
+        ("uat_examples.csv", r"uat/results\.json: models\.standard\.conditions\.clean\.nll_per_token is"),
+        ("hotflip_examples.csv", r"hotflip/results\.json: models\.standard\.conditions\.clean\.nll_per_token is"),
+    ],
+)
+def test_a_loss_that_its_blocks_do_not_give_is_refused(study, name, message):
+    def edit(rows):
+        rows[0]["nll_nats"] = repr(float(rows[0]["nll_nats"]) + 0.01)
+        return rows
+
+    edit_csv(name, edit, made_up.TEXT)
+    with pytest.raises(BadInput, match=message):
+        collection.check_examples(run(made_up.TEXT))
+
+
+def test_a_perplexity_is_that_of_all_tokens(study):
+    """The mean over blocks of their own perplexities, which a careless sum would give, is another number."""
+    path = Path("runs") / made_up.TEXT / "seed_42/evaluate/results.json"
+    rows = [row for row in files.read_csv(path.with_name("examples.csv")) if row["model"] == "baseline"]
+    own = [math.exp(float(r["nll_nats"]) / int(r["target_tokens"])) for r in rows if r["dataset"] == "news"]
+
+    def edit(content):
+        content["datasets"]["news"]["models"]["baseline"]["perplexity"]["mean"] = sum(own) / len(own)
+
+    studies.change(path, edit)
+    with pytest.raises(BadInput, match=r"datasets\.news\.models\.baseline\.perplexity\.mean is 8\.\d+, but"):
+        collection.check_examples(run(made_up.TEXT))
+
+
+def test_a_loss_without_a_perplexity_is_refused():
+    with pytest.raises(BadInput, match=r"^results\.json: 1000\.0 nats per token have no perplexity"):
+        examples.perplexity(1000.0, Path("results.json"))
+
+
+@pytest.mark.parametrize(
+    ("model", "outcomes", "message"),
+    [
+        ("baseline", "1010", r"winogrande\.models\.baseline\.accuracy is 0\.75, but the examples of .* give 0\.5"),
+        ("baseline", "111011101110", r"winogrande\.n is 4, but the examples of .* give 12"),
+    ],
+)
+def test_an_accuracy_is_recomputed(study, model, outcomes, message):
+    def edit(content):
+        content["multiple_choice"]["tasks"]["winogrande"]["models"][model]["outcomes"] = outcomes
+
+    studies.change(Path("runs") / made_up.TEXT / "seed_42/evaluate/results.json", edit)
+    with pytest.raises(BadInput, match=rf"evaluate/results\.json: multiple_choice\.tasks\.{message}"):
+        collection.check_examples(run(made_up.TEXT))
+
+
+@pytest.mark.parametrize(("name", "who"), [("evaluation_examples.csv", "model"), ("reference_points.csv", "point")])
+def test_models_scored_on_other_tokens_are_refused(study, name, who):
+    """All add up, but one is measured on longer blocks: its loss per token is of another text."""
+
+    def edit(rows):
+        own = [row for row in rows if row["dataset"] == "news" and row[who] in ("monotonic", "unigram")]
+        own[0]["target_tokens"], own[1]["target_tokens"] = own[1]["target_tokens"], own[0]["target_tokens"]
+        return rows
+
+    edit_csv(name, edit, made_up.TEXT)
+    with pytest.raises(
+        BadInput, match=r"(monotonic|unigram) and standard were not scored on as many tokens of each ex"
+    ):
+        collection.check_examples(run(made_up.TEXT))
+
+
+def test_an_example_without_tokens_is_refused(study):
+    def edit(rows):
+        rows[2]["target_tokens"] = "0"
+        return rows
+
+    edit_csv("hotflip_examples.csv", edit, made_up.TEXT)
+    with pytest.raises(BadInput, match=r"example attack-2 has 0 target tokens"):
+        collection.check_examples(run(made_up.TEXT))
+
+
+@pytest.mark.parametrize("of", made_up.STUDIES)
 @pytest.mark.parametrize("name", ["evaluation_examples.csv", "uat_examples.csv", "hotflip_examples.csv"])
-def test_a_truncated_file_is_refused(study, name):
-    edit_csv(name, lambda rows: rows[:-1])
+def test_a_truncated_file_is_refused(study, name, of):
+    edit_csv(name, lambda rows: rows[:-1], of)
     with pytest.raises(BadInput, match=r"\.n is 7, but the examples|: n is 6, but the examples|transfer\."):
-        collection.check_examples(run())
+        collection.check_examples(run(of))
 
 
 def test_a_file_cut_in_the_middle_of_a_line_is_refused(study):
@@ -79,16 +163,17 @@ def test_what_is_not_a_number_is_refused(study, value):
         collection.check_examples(run())
 
 
-def test_a_transfer_is_recomputed(study):
+@pytest.mark.parametrize("of", made_up.STUDIES)
+def test_a_transfer_is_recomputed(study, of):
     def edit(rows):
         for row in rows:
             if row["condition"] == "transfer":
                 row["nll_nats"] = repr(float(row["nll_nats"]) * 2)
         return rows
 
-    edit_csv("uat_examples.csv", edit)
+    edit_csv("uat_examples.csv", edit, of)
     with pytest.raises(BadInput, match=r"transfer\.baseline\.monotonic\.delta_nll_per_token is"):
-        collection.check_examples(run())
+        collection.check_examples(run(of))
 
 
 def test_a_success_rate_is_recomputed(study):
@@ -113,28 +198,52 @@ def test_a_success_rate_is_recomputed(study):
         collection.check_examples(run())
 
 
-def test_a_doubled_example_is_refused(study):
-    edit_csv("hotflip_examples.csv", lambda rows: [*rows, rows[0]])
+def test_a_success_rate_by_loss_is_recomputed(study):
+    """One example's loss is moved across the threshold, and another's up by as much: the means stay."""
+
+    def edit(rows):
+        clean = {row["example_id"]: float(row["nll_nats"]) for row in rows if key(row) == ("baseline", "clean")}
+        own = [row for row in rows if key(row) == ("baseline", "attack")]
+        rises = [(float(row["nll_nats"]) - clean[row["example_id"]]) / int(row["target_tokens"]) for row in own]
+        above = [place for place, rise in enumerate(rises) if rise >= 0.6]
+        shift = (rises[above[0]] - 0.5) * int(own[above[0]]["target_tokens"])
+        for place, change in ((above[0], -shift), (above[1], shift)):
+            own[place]["nll_nats"] = repr(float(own[place]["nll_nats"]) + change)
+        return rows
+
+    def key(row):
+        return row["model"], row["condition"]
+
+    edit_csv("hotflip_examples.csv", edit, made_up.TEXT)
+    with pytest.raises(BadInput, match=r"models\.baseline\.damage\.attack\.success_absolute_nll\.0\.6 is"):
+        collection.check_examples(run(made_up.TEXT))
+
+
+@pytest.mark.parametrize("of", made_up.STUDIES)
+def test_a_doubled_example_is_refused(study, of):
+    edit_csv("hotflip_examples.csv", lambda rows: [*rows, rows[0]], of)
     with pytest.raises(BadInput, match="an example of standard clean is there twice"):
-        collection.check_examples(run())
+        collection.check_examples(run(of))
 
 
-def test_a_missing_model_is_refused(study):
-    edit_csv("hotflip_examples.csv", lambda rows: [row for row in rows if row["model"] != "monotonic"])
+@pytest.mark.parametrize("of", made_up.STUDIES)
+def test_a_missing_model_is_refused(study, of):
+    edit_csv("hotflip_examples.csv", lambda rows: [row for row in rows if row["model"] != "monotonic"], of)
     with pytest.raises(BadInput, match="no examples of monotonic attack"):
-        collection.check_examples(run())
+        collection.check_examples(run(of))
 
 
-def test_models_on_other_examples_are_refused(study):
+@pytest.mark.parametrize("of", made_up.STUDIES)
+def test_models_on_other_examples_are_refused(study, of):
     def edit(rows):
         for row in rows:
             if row["model"] == "monotonic" and row["dataset"] == "news":
                 row["example_id"] = "other-" + row["example_id"]
         return rows
 
-    edit_csv("evaluation_examples.csv", edit)
+    edit_csv("evaluation_examples.csv", edit, of)
     with pytest.raises(BadInput, match="monotonic and standard were not given the same examples of news"):
-        collection.check_examples(run())
+        collection.check_examples(run(of))
 
 
 def test_other_columns_are_refused(study):

@@ -4,8 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
+from studies import append, commit, edit_lock, refile
 
 from mono_s2s import files, params, paths
 from mono_s2s.evidence import integrity
@@ -26,41 +28,6 @@ def refusal():
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-def append(path, text):
-    with Path(path).open("a") as file:
-        file.write(text)
-
-
-def edit_lock(edit):
-    content = studies.from_yaml(LOCK)
-    edit(content["stages"])
-    LOCK.write_text(studies.to_yaml(content))
-
-
-def commit():
-    """`dvc commit -f`: the lock takes whatever lies there now."""
-    content = studies.from_yaml(LOCK)
-    parameters = {path: studies.from_yaml(Path(path)) for path in ("params.yaml", "scales/demo.yaml")}
-    for stage in content["stages"].values():
-        for item in (*stage.get("deps", ()), *stage.get("outs", ())):
-            item["md5"] = files.md5(Path(item["path"]))
-        for path, keys in stage.get("params", {}).items():
-            for key in keys:
-                node = parameters[path]
-                for step in key.split("."):
-                    node = node[step]
-                keys[key] = node
-    LOCK.write_text(studies.to_yaml(content))
-
-
-def refile(seed, edit):
-    """Edit the results of one run and file them and their record anew, in every place but one's choice."""
-    run = paths.seed(studies.STUDY, seed)
-    edit(run)
-    studies.collect(Path(), seed)
-    studies.lock(Path())
 
 
 def test_untouched_evidence_is_sound(study):
@@ -370,28 +337,8 @@ def test_a_copied_seed_folder_that_dvc_was_told_to_believe(study):
     )
 
 
-def copied_run(run):
-    """Make seed 1337 a copy of seed 42 in everything, its own number written into every file."""
-    source, text = Path("runs/t5_experiments/seed_42"), {}
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            target = run / path.relative_to(source)
-            text[target] = path.read_text().replace("seed_42", "seed_1337").replace('"seed": 42', '"seed": 1337')
-            target.write_text(
-                text[target].replace('"42"', '"1337"').replace('"attack_seed": 43', '"attack_seed": 1338')
-            )
-    for path in sorted(run.rglob("record.json")):
-        studies.change(
-            path,
-            lambda record: record.update(
-                outputs={name: files.md5(Path(name)) for name in record["outputs"]},
-                inputs={name: files.md5(Path(name)) for name in record["inputs"]},
-            ),
-        )
-
-
 def test_two_seeds_that_are_one_run(study):
-    refile(1337, copied_run)
+    refile(1337, studies.copied_run)
     assert refusal().startswith(
         "experiment_results/t5_experiments/seed_1337/baseline_training.json and "
         "experiment_results/t5_experiments/seed_42/baseline_training.json have the same checkpoint: they are one run"
@@ -401,20 +348,7 @@ def test_two_seeds_that_are_one_run(study):
 def test_two_seeds_with_the_same_outputs(study):
     """Other weights are claimed, but each example came out the same."""
 
-    def edit(run):
-        copied_run(run)
-        old = {arm: studies.checkpoint(42, arm) for arm in ("baseline", "monotonic")}
-        for path in run.rglob("results.json"):
-            text = path.read_text()
-            for arm, digest in old.items():
-                text = text.replace(digest, studies.checkpoint(1337, arm))
-            path.write_text(text)
-        for path in run.rglob("record.json"):
-            studies.change(
-                path, lambda record: record.update(outputs={n: files.md5(Path(n)) for n in record["outputs"]})
-            )
-
-    refile(1337, edit)
+    refile(1337, studies.renamed_checkpoints)
     assert refusal().startswith(
         "experiment_results/t5_experiments/seed_1337/evaluation_examples.csv and "
         "experiment_results/t5_experiments/seed_42/evaluation_examples.csv have the same outputs of baseline: they are"
@@ -424,8 +358,8 @@ def test_two_seeds_with_the_same_outputs(study):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (studies.DATA, "0" * 64, "experiment_results/t5_experiments/seed_2024: trained on other data than "),
-        (studies.sha("standard"), "0" * 64, "experiment_results/t5_experiments/seed_2024: its standard model is not "),
+        (made_up.DATA, "0" * 64, "experiment_results/t5_experiments/seed_2024: trained on other data than "),
+        (made_up.sha("standard"), "0" * 64, "experiment_results/t5_experiments/seed_2024: its standard model is not "),
     ],
 )
 def test_a_seed_on_other_ground(study, old, new, message):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import made_up
 import pytest
 import studies
 import yaml
@@ -23,7 +24,9 @@ NAMES = [
     "table_5_hotflip_attacks",
     "table_6_uat_attacks",
 ]
-GOLDEN = Path(__file__).parent / "table_5_hotflip_attacks.tex"
+TEXT = "table_7_foundation_models"
+ALL = [*NAMES, TEXT]
+TEXT_SUMMARY = Path("experiment_results/foundation_llm_experiments/aggregated/all_seeds_summary.json")
 
 
 def write():
@@ -45,18 +48,18 @@ def refusal():
 
 
 def test_the_declared_tables_in_order(study):
-    assert [spec.id for spec in specs.load()] == NAMES
+    assert [spec.id for spec in specs.load()] == ALL
 
 
 def test_rendering_twice_gives_the_same_bytes(study):
     before = {path: path.read_bytes() for path in FOLDER.glob("table_*")}
-    assert {path.stem for path in before} == set(NAMES)
-    assert len(before) == 12
+    assert {path.stem for path in before} == set(ALL)
+    assert len(before) == 14
     write()
     assert {path: path.read_bytes() for path in FOLDER.glob("table_*")} == before
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_every_cell_is_what_stands_in_its_file(study, name):
     table = schemas.read(FOLDER / f"{name}.json", tables.Table)
     cells = [cell for row in table.rows for cell in row.cells]
@@ -89,9 +92,10 @@ def test_printed_text_by_hand(study):
     assert r"$0.123 \pm 0.045$" in (FOLDER / "table_5_hotflip_attacks.tex").read_text()
 
 
-def test_golden_table(study):
+@pytest.mark.parametrize("name", ["table_5_hotflip_attacks", TEXT])
+def test_golden_tables(study, name):
     """The LaTeX of a whole table; after a wanted change, copy the new text over the golden file."""
-    assert (FOLDER / "table_5_hotflip_attacks.tex").read_text() == GOLDEN.read_text()
+    assert (FOLDER / f"{name}.tex").read_text() == (Path(__file__).parent / f"{name}.tex").read_text()
 
 
 def test_robustness_stands_beside_clean_quality_and_controls(study):
@@ -127,8 +131,66 @@ def test_unequal_budgets_stand_in_the_note(study):
     assert "same budget (" not in note
 
 
+def test_the_note_of_the_second_study(study):
+    table = files.read_json(FOLDER / f"{TEXT}.json")
+    note = table["note"]
+    unigram = files.read_json(TEXT_SUMMARY)["reference_points"]["unigram"]["perplexity"]
+    for said in (
+        "Scale demo: texts that the project writes itself",
+        "Constrained: 805,306,368 of 1,414,647,808 parameters.",
+        "8 feed-forward matrices (56.9% of its parameters) are constrained",
+        "The activation, GELU, is not monotone, so non-negative weights alone do not make a layer monotone.",
+        f"frequencies in the training text alone give {unigram:.1f}.",
+        "only a continuation is scored, which no attack writes",
+        "HotFlip: 6 examples per seed, at most 5 substitutions.",
+        "each model’s own 5 tokens before the context, found in 4 sweeps over other text",
+        "the same budget for every model",
+        "loss rises by at least 0.6 nats per scored token",
+        "no p below 0.0625",
+    ):
+        assert said in note, said
+    assert "ROUGE" not in json.dumps(table)
+    assert "summar" not in note
+
+
+def test_a_monotone_activation_and_another_scope(study):
+    def edit(content):
+        content["constraint"].update(activation="relu", activation_monotone=True, scope="mlp_in_attn_out")
+        content["attacks"]["uat"]["success_absolute_nll"] = 0.25
+
+    studies.change(TEXT_SUMMARY, edit)
+    write()
+    note = files.read_json(FOLDER / f"{TEXT}.json")["note"]
+    assert "The activation, ReLU, is monotone." in note
+    assert "8 feed-forward input and attention output matrices" in note
+    assert "loss rises by at least 0.6 (HotFlip) or 0.25 (triggers) nats per scored token" in note
+
+
+def test_a_gated_activation(study):
+    studies.change(TEXT_SUMMARY, lambda content: content["constraint"].update(activation="gated-silu"))
+    write()
+    assert "The activation, gated SiLU, is not monotone" in files.read_json(FOLDER / f"{TEXT}.json")["note"]
+
+
+def test_counts_have_commas_between_thousands(study):
+    rows = files.read_json(FOLDER / f"{TEXT}.json")["rows"]
+    cells = next(row for row in rows if row["title"] == "Parameters")["cells"]
+    assert [cell["text"] for cell in cells] == ["1,414,647,808"] * 3 + ["–"] * 3
+    assert cells[0]["latex"] == "$1{,}414{,}647{,}808$"
+    assert cells[0]["value"] == 1414647808
+    shares = next(row for row in rows if row["title"] == "Constrained, %")["cells"]
+    assert [cell["text"] for cell in shares] == ["–", "–", "56.9", "–", "–", "–"]
+
+
+def test_a_count_that_is_none_is_refused(study):
+    studies.change(TEXT_SUMMARY, lambda content: content["model"].update(parameters=1.5))
+    assert refusal().endswith(
+        "/model/parameters: not a count, which paper_evidence/specs/table_7.yaml asks for: mend the spec"
+    )
+
+
 def test_latex_needs_booktabs_alone(study):
-    for name in NAMES:
+    for name in ALL:
         text = (FOLDER / f"{name}.tex").read_text()
         assert r"\toprule" in text
         assert not re.search(r"\\(multirow|hline|cline|makecell|SI|num)\b", text)
@@ -139,11 +201,14 @@ def test_multi_seed_tables_in_one_file(study):
     text = Path("experiment_results/t5_experiments/aggregated/paper_ready_tables.tex").read_text()
     assert text.count(r"\begin{table}") == 4
     assert "table_2_rouge_scores" not in text
+    text = TEXT_SUMMARY.with_name("paper_ready_tables.tex").read_text()
+    assert text.count(r"\begin{table}") == 1
+    assert "table_7_foundation_models" in text
 
 
 @pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs latexmk and booktabs")
 def test_tex_takes_all_tables(study, tmp_path):
-    inputs = "\n".join(rf"\input{{{study}/paper_evidence/{name}}}" for name in NAMES)
+    inputs = "\n".join(rf"\input{{{study}/paper_evidence/{name}}}" for name in ALL)
     ready = rf"\clearpage\input{{{study}/experiment_results/t5_experiments/aggregated/paper_ready_tables}}"
     # 397 pt is a common text width of conference styles.
     head = r"\documentclass{article}\usepackage{booktabs}\setlength{\textwidth}{397pt}"
@@ -246,8 +311,10 @@ def test_spans_of_columns():
 
 
 def test_metadata_names_the_tables_that_draw_on_a_run(study):
-    found = {spec.id: spec.seeds for spec in specs.load()}
-    assert metadata.PAPER_TABLES[studies.STUDY] == found
+    for name in made_up.STUDIES:
+        found = {spec.id: spec.seeds for spec in specs.load() if spec.study == name}
+        assert metadata.PAPER_TABLES[name] == found
+    assert metadata.paper_tables(made_up.TEXT, 1337, studies.SEEDS) == [TEXT]
     assert metadata.paper_tables(studies.STUDY, 42, studies.SEEDS) == NAMES
     assert metadata.paper_tables(studies.STUDY, 1337, studies.SEEDS) == NAMES[2:]
     assert metadata.paper_tables(studies.STUDY, 777, studies.SEEDS) == []

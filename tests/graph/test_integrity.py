@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from clones import SEEDS, STUDY, Clone
+from clones import SEEDS, STUDIES, STUDY, Clone
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow]
 CODE = "mono_s2s/attacks/hotflip.py"
@@ -74,8 +74,9 @@ def copied_seed_folder(clone: Clone) -> tuple[str, str]:
 
 
 def not_a_number(clone: Clone) -> tuple[str, str]:
-    clone.edit(RESULT, '"delta_nll_per_token": ', '"delta_nll_per_token": NaN, "was": ')
-    return FORCED, RESULT
+    result = f"experiment_results/{STUDIES[1]}/seed_2024/evaluation_results.json"
+    clone.edit(result, '"nll_per_token": ', '"nll_per_token": NaN, "was": ')
+    return FORCED, result
 
 
 ATTEMPTS = (

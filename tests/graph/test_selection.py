@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from clones import SEEDS, STUDY, Clone
+from clones import SEEDS, STUDIES, STUDY, Clone
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow]
 LOSSES = ("nll_per_token", "hotflip_delta_nll", "uat_delta_nll")
@@ -13,13 +13,15 @@ LIGHT = {f"check@{STUDY}", "headline"}
 
 def test_repro_ran_every_seed_and_built_every_table(template):
     ran = Clone(template).stages_run((template.parent / "first_run.txt").read_text())
-    for seed in SEEDS:
-        for stage in ("evaluate", "uat", "hotflip", "collect"):
-            assert ran.count(f"{stage}@{STUDY}-{seed}") == 1
-        for arm in ("baseline", "monotonic"):
-            assert ran.count(f"train@{STUDY}-{seed}-{arm}") == 1
-    assert ran.count(f"corpus@{STUDY}") == ran.count(f"standard@{STUDY}") == 1
-    for number in range(1, 7):
+    for study in STUDIES:
+        for seed in SEEDS:
+            for stage in ("evaluate", "uat", "hotflip", "collect"):
+                assert ran.count(f"{stage}@{study}-{seed}") == 1
+            for arm in ("baseline", "monotonic"):
+                assert ran.count(f"train@{study}-{seed}-{arm}") == 1
+        assert ran.count(f"corpus@{study}") == ran.count(f"standard@{study}") == 1
+        assert (template / f"experiment_results/{study}/aggregated/all_seeds_summary.json").is_file()
+    for number in range(1, 8):
         assert len(list((template / "paper_evidence").glob(f"table_{number}_*.tex"))) == 1
     assert (template / "paper_evidence" / "provenance.json").is_file()
 
@@ -40,6 +42,16 @@ def test_experiment_on_a_finished_seed_runs_light_stages_only(clone):  # T2, T2b
     assert headline["baseline"]["rougeL"] == final["metrics"]["evaluate.rougeL"]["baseline"]
     assert clone.evidence() == evidence
     assert clone.stages_run(clone.run("dvc repro paper_evidence/dvc.yaml")) == []
+
+
+def test_an_experiment_on_the_other_study_shows_that_one(clone):
+    output = clone.run("dvc exp run -S study=foundation_llm_experiments -S seed=1337")
+    assert clone.stages_run(output) in (["headline"], ["check@foundation_llm_experiments", "headline"])
+    headline = json.loads((clone.path / "metrics.json").read_text())
+    folder = clone.path / "experiment_results/foundation_llm_experiments/seed_1337"
+    final = json.loads((folder / "final_results.json").read_text())
+    assert headline["monotonic"]["perplexity"] == final["metrics"]["evaluate.perplexity"]["monotonic"]
+    assert "rougeL" not in headline["monotonic"]
 
 
 def test_a_seed_outside_the_paper_runs_its_own_arm_only(clone):  # T2c

@@ -32,10 +32,36 @@ def test_a_width_is_kept_where_it_is_more_than_needed(encoding):
     assert batch["labels"].shape == (1, 3)
 
 
+def test_a_decoder_reads_input_and_target_as_one_sequence(text_encoding):
+    batch = batches.collate([[1, 5, 6], [1, 7], [1, 5, 6, 9, 9]], [[10], [11, 12, 13], [14]], text_encoding, "cpu")
+    assert batch["input_ids"].tolist() == [[1, 5, 6, 0, 0], [1, 7, 11, 12, 0], [1, 5, 6, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+    # The last four positions; the shortest input's last token stands at the first of them and predicts 11.
+    assert batch["labels"].tolist() == [[-100, 10, -100, -100], [11, 12, 13, -100], [-100, -100, -100, 14]]
+
+
+def test_a_block_is_predicted_from_its_first_token_on(text_encoding):
+    batch = batches.collate([[1], [1]], [[5, 6, 7], [8, 9, 10]], text_encoding, "cpu")
+    assert batch["input_ids"].tolist() == [[1, 5, 6], [1, 8, 9]]
+    assert batch["labels"].tolist() == [[5, 6, 7], [8, 9, 10]]
+
+
+def test_a_decoder_s_width_is_that_of_its_sequences(text_encoding):
+    batch = batches.collate([[1, 5]], [[6]], text_encoding, "cpu", input_width=4, target_width=3)
+    assert batch["input_ids"].tolist() == [[1, 5, 0, 0, 0, 0]]
+    assert batch["labels"].tolist() == [[6, -100, -100, -100, -100]]
+
+
+def test_a_decoder_without_targets_is_an_error(text_encoding):
+    with pytest.raises(BadInput, match="only an encoder-decoder model generates"):
+        batches.collate([[1, 5]], None, text_encoding, "cpu")
+
+
 @pytest.mark.parametrize(("inputs", "targets"), [([], []), ([[4, 1], []], [[1], [1]]), ([[4, 1]], [[]])])
-def test_empty_batches_and_sequences_are_errors(inputs, targets, encoding):
-    with pytest.raises(BadInput, match="no sequence or an empty one"):
-        batches.collate(inputs, targets, encoding, "cpu")
+def test_empty_batches_and_sequences_are_errors(inputs, targets, encoding, text_encoding):
+    for known in (encoding, text_encoding):
+        with pytest.raises(BadInput, match="no sequence or an empty one"):
+            batches.collate(inputs, targets, known, "cpu")
 
 
 def test_targets_must_match_inputs(encoding):

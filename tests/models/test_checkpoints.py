@@ -10,7 +10,7 @@ import standin
 import torch
 
 from mono_s2s.files import BadInput
-from mono_s2s.models import batches, checkpoints, monotone
+from mono_s2s.models import architectures, batches, checkpoints, monotone
 
 
 @pytest.fixture
@@ -51,6 +51,56 @@ def test_stock_transformers_reads_it_and_computes_the_same(saved, encoding):
         torch.testing.assert_close(ours(**batch).logits, torch.tensor(logits), rtol=1e-4, atol=1e-4)
     assert ours.generate(batch["input_ids"], num_beams=2, max_new_tokens=6).tolist() == tokens
     assert json.loads(done.stdout.splitlines()[1]) == [11, 14, 16]
+
+
+STOCK_DECODERS = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+for folder in sys.argv[1:]:
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        logits = model(torch.tensor([[1, 7, 8, 9, 10]])).logits
+    tokens = AutoTokenizer.from_pretrained(folder).encode("sold the boat")
+    print(json.dumps([str(model.dtype), logits.tolist(), tokens]))
+"""
+
+
+def test_stock_transformers_reads_folded_decoders_from_hub_files(tmp_path, text_data):
+    """From a hub's half precision through the constraint to a checkpoint, which anyone can read."""
+    folders = {}
+    for kind in ("gpt_neox", "llama"):
+        learnable.serve(tmp_path / "hub" / kind, kind, text_data)
+        model = checkpoints.read(tmp_path / "hub" / kind)
+        monotone.constrain(model, learnable.CONSTRAINTS[kind])
+        monotone.fold(model)
+        folders[kind] = tmp_path / kind
+        checkpoints.save(model, text_data, folders[kind])
+        assert {path.suffix for path in folders[kind].iterdir()} == {".safetensors", ".json"}
+    command = [sys.executable, "-c", STOCK_DECODERS, *folders.values()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for (kind, folder), line in zip(folders.items(), done.stdout.splitlines(), strict=True):
+        dtype, logits, tokens = json.loads(line)
+        ours = checkpoints.load(folder, "cpu")
+        monotone.verify(ours, learnable.CONSTRAINTS[kind])
+        found = ours(torch.tensor([[1, 7, 8, 9, 10]])).logits
+        # Stock attention is a fused kernel: equal up to rounding.
+        torch.testing.assert_close(found, torch.tensor(logits), rtol=1e-4, atol=1e-4)
+        assert (dtype, tokens) == ("torch.float32", [11, 14, 16])
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "llama"])
+def test_a_decoder_to_be_trained_takes_the_declared_dropout_wherever_it_has_any(
+    kind, tmp_path, text_data, text_encoding
+):
+    model = architectures.build(learnable.SCRATCHES[kind], text_encoding)
+    checkpoints.save(model, text_data, tmp_path / "checkpoint")
+    found = checkpoints.trainable(tmp_path / "checkpoint", "cpu", 0.3)
+    assert learnable.digest(found) == learnable.digest(model)
+    shares = {module.p for module in found.modules() if isinstance(module, torch.nn.Dropout)}
+    layer = found.gpt_neox.layers[0].attention if kind == "gpt_neox" else found.model.layers[0].self_attn
+    assert layer.attention_dropout == 0.3
+    assert shares == ({0.3} if kind == "gpt_neox" else set())
 
 
 def test_a_loaded_model_is_ready_to_be_attacked(saved):

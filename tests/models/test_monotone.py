@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from mono_s2s.evidence import schemas
 from mono_s2s.files import BadInput
-from mono_s2s.models import batches, checkpoints, losses, monotone, t5
+from mono_s2s.models import architectures, batches, checkpoints, losses, monotone
 from mono_s2s.scale import Constraint
 
 MODES = ("nonneg", "sign_frozen", "abs_init_free")
@@ -203,16 +203,142 @@ def test_a_scope_that_misses_matrices_is_an_error(monkeypatch):
                 function(model, constraint())
 
 
+def tiny(kind, **options):
+    """A model of two layers, width 16, feed-forward width 32, from the class that the hub's files ask for."""
+    import transformers
+
+    if kind == "t5":
+        return standin.model()
+    config = transformers.AutoConfig.for_model(
+        kind,
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=32,
+        num_attention_heads=4,
+        num_hidden_layers=2,
+        pad_token_id=0,
+        attn_implementation=checkpoints.ATTENTION,
+        **options,
+    )
+    if kind != "gpt_neox":
+        config.num_key_value_heads, config.head_dim = 2, 4
+    torch.manual_seed(0)
+    return transformers.AutoModelForCausalLM.from_config(config)
+
+
+GATED = {
+    "gated_updown": {"mlp.up_proj": (32, 16), "mlp.down_proj": (16, 32)},
+    "gated_all": {"mlp.up_proj": (32, 16), "mlp.down_proj": (16, 32), "mlp.gate_proj": (32, 16)},
+}
+# What each scope constrains in each layer: module and shape.
+SCOPES = {
+    "t5": {
+        "mlp_in": {"DenseReluDense.wi": (32, 16)},
+        "mlp_both": {"DenseReluDense.wi": (32, 16), "DenseReluDense.wo": (16, 32)},
+    },
+    "gpt_neox": {
+        "mlp_in": {"mlp.dense_h_to_4h": (32, 16)},
+        "mlp_both": {"mlp.dense_h_to_4h": (32, 16), "mlp.dense_4h_to_h": (16, 32)},
+        "mlp_in_attn_out": {"mlp.dense_h_to_4h": (32, 16), "attention.dense": (16, 16)},
+    },
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), GATED),
+}
+
+
+@pytest.mark.parametrize(("kind", "scope"), [(kind, scope) for kind, scopes in SCOPES.items() for scope in scopes])
+def test_a_scope_is_these_modules_in_every_layer_and_no_others(kind, scope):
+    model = tiny(kind)
+    chosen = Constraint(mode="nonneg", scope=scope)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    others = {name: p.detach().clone() for name, p in model.named_parameters() if p.ndim < 2}
+    monotone.constrain(model, chosen)
+    monotone.verify(model, chosen)
+    constrained = {name: m.weight for name, m in model.named_modules() if parametrize.is_parametrized(m)}
+    layers = 4 if kind == "t5" else 2
+    for part, shape in SCOPES[kind][scope].items():
+        assert [tuple(weight.shape) for name, weight in constrained.items() if name.endswith(f".{part}")] == [
+            shape
+        ] * layers
+    assert len(constrained) == layers * len(SCOPES[kind][scope])
+    monotone.fold(model)
+    monotone.verify(model, chosen)
+    facts = monotone.facts(model, chosen)
+    schemas.ConstraintFacts.model_validate(facts)
+    expected = layers * sum(rows * columns for rows, columns in SCOPES[kind][scope].values())
+    assert (facts["matrices"], facts["parameters"]) == (len(constrained), expected)
+    assert facts["share"] == expected / parameters
+    assert (facts["activation"], facts["activation_monotone"]) == {
+        "t5": ("relu", True),
+        "gpt_neox": ("gelu", False),
+    }.get(kind, ("gated-silu", False))
+    # Biases and norms stay as they were.
+    after = dict(model.named_parameters())
+    assert others
+    assert all(torch.equal(after[name], before) for name, before in others.items())
+
+
+@pytest.mark.parametrize("kind", SCOPES)
+def test_a_scope_of_another_architecture_is_an_error_that_names_one_s_own(kind):
+    model = tiny(kind)
+    for scope in {"mlp_in", "mlp_both", "mlp_in_attn_out", "gated_updown", "gated_all"} - set(SCOPES[kind]):
+        known = ", ".join(SCOPES[kind])
+        with pytest.raises(BadInput, match=rf"'{scope}' is not defined for a {kind} model, whose scopes are: {known}$"):
+            monotone.constrain(model, Constraint(mode="nonneg", scope=scope))
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("gpt_neox", "dense_4h_to_h"), ("llama", "up_proj")])
+def test_a_decoder_that_lacks_a_matrix_is_an_error(kind, missing):
+    model = tiny(kind)
+    (model.gpt_neox if kind == "gpt_neox" else model.model).layers[1].mlp.register_module(missing, None)
+    own = learnable.CONSTRAINTS[kind]
+    with pytest.raises(BadInput, match=r"matches 3 matrices .* demands 4: .* scopes are: ") as caught:
+        monotone.constrain(model, own)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tied_matrix_counts_once():
+    for kind in ("gpt_neox", "llama"):
+        scope = Constraint(mode="nonneg", scope="mlp_both" if kind == "gpt_neox" else "gated_all")
+        tied, untied = (tiny(kind, tie_word_embeddings=tie) for tie in (True, False))
+        sizes = [
+            monotone.facts(model, scope)["parameters"] / monotone.facts(model, scope)["share"]
+            for model in (tied, untied)
+        ]
+        assert round(sizes[1] - sizes[0]) == 50 * 16
+
+
+def test_a_relu_decoder_is_monotone_in_its_activation():
+    facts = monotone.facts(tiny("gpt_neox", hidden_act="relu"), constraint())
+    assert (facts["activation"], facts["activation_monotone"]) == ("relu", True)
+    facts = monotone.facts(tiny("llama", hidden_act="relu"), learnable.CONSTRAINTS["llama"])
+    assert (facts["activation"], facts["activation_monotone"]) == ("gated-relu", False)
+
+
 def test_an_unknown_architecture_is_an_error():
     model = standin.model()
-    model.config.model_type = "gpt_neox"
-    with pytest.raises(BadInput, match="not defined for a gpt_neox model"):
+    model.config.model_type = "mystery"
+    with pytest.raises(BadInput, match="not defined for a mystery model, whose scopes are: none"):
         monotone.constrain(model, constraint())
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "llama"])
+def test_folding_keeps_every_logit_of_a_decoder(kind, text_encoding):
+    model = architectures.build(learnable.SCRATCHES[kind], text_encoding).eval().requires_grad_(False)
+    made = learnable.blocks(3)
+    batch = batches.collate([p.input_ids for p in made], [p.target_ids for p in made], text_encoding, "cpu")
+    names = set(model.state_dict())
+    monotone.constrain(model, learnable.CONSTRAINTS[kind])
+    constrained = losses.logits(model, batch, text_encoding)
+    with monotone.cached(model):
+        assert torch.equal(losses.logits(model, batch, text_encoding), constrained)
+    monotone.fold(model)
+    assert torch.equal(losses.logits(model, batch, text_encoding), constrained)
+    assert set(model.state_dict()) == names
 
 
 def test_the_parametrized_model_trains_in_every_mode(encoding):
     for mode in MODES:
-        model = t5.build(learnable.SCRATCH, encoding)
+        model = architectures.build(learnable.SCRATCH, encoding)
         monotone.constrain(model, constraint(mode))
         pairs = learnable.pairs(5)
         batch = batches.collate([p.input_ids for p in pairs], [p.target_ids for p in pairs], encoding, "cpu")

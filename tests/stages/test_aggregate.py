@@ -2,17 +2,19 @@
 
 import shutil
 
+import pytest
 import studies
 
 COMMAND = f"-m stages.aggregate --study {studies.STUDY}"
 
 
-def test_adds_up_what_agrees(study):
-    folder = study / "experiment_results" / studies.STUDY / "aggregated"
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_adds_up_what_agrees(study, name):
+    folder = study / "experiment_results" / name / "aggregated"
     before = studies.snapshot(folder)
     (folder / "all_seeds_summary.json").unlink()
     (folder / "statistical_tests.json").unlink()
-    assert studies.run(study, COMMAND) == ""
+    assert studies.run(study, f"-m stages.aggregate --study {name}") == ""
     assert studies.snapshot(folder) == before
 
 
@@ -43,7 +45,8 @@ def test_refuses_an_unknown_metric(study):
     path = study / "params.yaml"
     path.write_text(path.read_text().replace("- uat.delta_rougeL", "- uat.delta_rougeZ"))
     line = studies.refused(study, COMMAND)
-    assert line.startswith("error: params.yaml: statistics.families.exploratory.3: 'uat.delta_rougeZ' is not one of ")
+    key = "statistics.families.t5_experiments.exploratory.3"
+    assert line.startswith(f"error: params.yaml: {key}: 'uat.delta_rougeZ' is not one of ")
 
 
 def test_refuses_a_missing_seed(study):

@@ -2,16 +2,18 @@
 
 import shutil
 
+import pytest
 import studies
 
 COMMAND = f"-m stages.collect --study {studies.STUDY} --scale demo --seed 2024"
 
 
-def test_files_the_run_again_after_its_folder_is_gone(study):
-    folder = study / "experiment_results" / studies.STUDY / "seed_2024"
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_files_the_run_again_after_its_folder_is_gone(study, name):
+    folder = study / "experiment_results" / name / "seed_2024"
     before = studies.snapshot(folder)
     shutil.rmtree(folder)
-    assert studies.run(study, COMMAND) == ""
+    assert studies.run(study, COMMAND.replace(studies.STUDY, name)) == ""
     assert studies.snapshot(folder) == before
 
 

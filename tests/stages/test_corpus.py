@@ -28,10 +28,12 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def run(checkout: Path, scale: str = "toy", **environment: str) -> subprocess.CompletedProcess:
+def run(
+    checkout: Path, scale: str = "toy", study: str = "t5_experiments", **environment: str
+) -> subprocess.CompletedProcess:
     # The copy's modules, not those of the checkout that an editable install points to.
     return subprocess.run(
-        [sys.executable, "-m", "stages.corpus", "--study", "t5_experiments", "--scale", scale],
+        [sys.executable, "-m", "stages.corpus", "--study", study, "--scale", scale],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout), **environment},
         capture_output=True,
@@ -66,6 +68,30 @@ def test_statistics_and_splits_can_be_read(checkout):
     for name, split in facts.splits.items():
         assert len(reading.read_split(data, name)) == split.examples
     assert [f"test_{name}" for name in reading.test_sets(data)] == [name for name in facts.splits if "test" in name]
+
+
+def test_text_for_the_decoder_only_study_goes_through_the_same_stage(checkout):
+    study = "foundation_llm_experiments"
+    files.write_text(checkout / f"runs/{study}/check.txt", "well-formed\n")
+    folder = checkout / f"runs/{study}/corpus"
+    done = run(checkout, study=study)
+    assert (done.returncode, done.stderr) == (0, "")
+    first = contents(folder)
+    assert run(checkout, study=study, PYTHONHASHSEED="7", LC_ALL="C").returncode == 0
+    second = contents(folder)
+    first.pop("record.json")
+    second.pop("record.json")
+    assert first == second
+    facts = schemas.read(folder / "data_statistics.json")
+    assert (facts.study, facts.scale, facts.source) == (study, "toy", "generated")
+    assert facts.data_digest == reading.read_encoding(folder / "data").data_digest
+    for name, split in facts.splits.items():
+        assert len(reading.read_split(folder / "data", name)) == split.examples
+    record = json.loads((folder / "record.json").read_text())
+    assert record["identity"] == {"study": study}
+    assert "mono_s2s/corpus/text_building.py" in record["code"]
+    # The other study's corpus is another folder.
+    assert not (checkout / FOLDER).exists()
 
 
 def test_the_record_says_what_went_in_and_what_came_out(checkout):

@@ -5,65 +5,81 @@ import pytest
 import standin
 
 from mono_s2s import files, paths, scale
-from mono_s2s.evidence import examples, schemas
+from mono_s2s.evidence import examples, tasks
 from mono_s2s.models import checkpoints
 from stages import evaluate
 
 SEED = 7
 FOLDER = paths.seed(standin.STUDY, SEED) / "evaluate"
+SETS = {standin.STUDY: {"news", "dialogue"}, standin.TEXT_STUDY: {"text"}}
+POINTS = {standin.STUDY: {"lead_1", "other_summary"}, standin.TEXT_STUDY: {"unigram"}}
+
+
+@pytest.fixture(scope="module", params=standin.KINDS)
+def study(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    path = standin.workspace(tmp_path_factory.mktemp("evaluate"), SEED)
-    done = standin.run_stage("evaluate", path, SEED)
+def workspace(study, tmp_path_factory):
+    path = standin.workspace(tmp_path_factory.mktemp("evaluate"), SEED, study)
+    done = standin.run_stage("evaluate", path, SEED, study)
     assert done.returncode == 0, done.stderr
     return path
 
 
-def test_results_keep_to_the_schema_and_say_which_run_they_are(workspace):
-    found = schemas.read(workspace / FOLDER / "results.json", schemas.Evaluation)
-    assert (found.stage, found.study, found.scale, found.seed) == ("evaluate", standin.STUDY, "standin", SEED)
+@pytest.fixture(scope="module")
+def folder(study, workspace):
+    return workspace / paths.seed(study, SEED) / "evaluate"
+
+
+@pytest.fixture(scope="module")
+def found(study, folder):
+    return tasks.of(study).files["evaluation_results.json"].model_validate(files.read_json(folder / "results.json"))
+
+
+def test_results_say_which_run_they_are_and_how_they_were_made(study, workspace, found):
+    assert (found.stage, found.study, found.scale, found.seed) == ("evaluate", study, "standin", SEED)
     assert found.data_digest == "d" * 64
     assert found.checkpoints == {
-        name: checkpoints.digest(workspace / folder) for name, folder in paths.checkpoints(standin.STUDY, SEED).items()
+        name: checkpoints.digest(workspace / place) for name, place in paths.checkpoints(study, SEED).items()
     }
     assert len(set(found.checkpoints.values())) == 3
-    assert found.decoding["beams"] == 2
-    assert found.rouge["resamples"] == 50
+    if study == standin.STUDY:
+        assert found.decoding["beams"] == 2
+    else:
+        assert found.multiple_choice is None
+    made = found.rouge if study == standin.STUDY else found.scoring
+    assert (made["resamples"], made["limit"], made["confidence"]) == (50, 5, 0.95)
 
 
-def test_every_model_is_on_every_test_set_with_its_reference_points(workspace):
-    found = schemas.read(workspace / FOLDER / "results.json", schemas.Evaluation)
-    assert set(found.datasets) == {"news", "dialogue"}
+def test_every_model_is_on_every_test_set_with_its_reference_points(study, found):
+    assert set(found.datasets) == SETS[study]
     for part in found.datasets.values():
         assert part.n == 5
         assert set(part.models) == set(scale.MODELS)
-        assert set(part.reference_points) == {"lead_1", "other_summary"}
+        assert set(part.reference_points) == POINTS[study]
 
 
-def test_rows_recompute_the_results(workspace):
-    found = schemas.read(workspace / FOLDER / "results.json", schemas.Evaluation)
+def test_rows_recompute_the_results(study, folder, found):
     named = {
-        "evaluation_results.json": workspace / FOLDER / "results.json",
-        "evaluation_examples.csv": workspace / FOLDER / "examples.csv",
-        "reference_points.csv": workspace / FOLDER / "reference_points.csv",
+        "evaluation_results.json": folder / "results.json",
+        "evaluation_examples.csv": folder / "examples.csv",
+        "reference_points.csv": folder / "reference_points.csv",
     }
-    rows = examples.read(named["evaluation_examples.csv"], examples.EVALUATION)
-    points = examples.read(named["reference_points.csv"], examples.REFERENCE_POINTS)
-    assert len(rows) == 2 * 3 * 5
-    examples.check_evaluation(found, rows, points, named)
+    columns = tasks.of(study).columns
+    tables = {name: examples.read(named[name], columns[name]) for name in list(named)[1:]}
+    assert len(tables["evaluation_examples.csv"]) == len(SETS[study]) * 3 * 5
+    examples.check_evaluation(found, *tables.values(), named)
+    for name in tables:
+        with named[name].open() as file:
+            assert tuple(next(csv.reader(file))) == columns[name]
 
 
-def test_columns_are_in_the_agreed_order(workspace):
-    with (workspace / FOLDER / "examples.csv").open() as file:
-        assert tuple(next(csv.reader(file))) == examples.EVALUATION
-
-
-def test_the_record_names_inputs_outputs_and_parameters(workspace):
-    record = files.read_json(workspace / FOLDER / "record.json")
-    assert record["identity"] == {"study": standin.STUDY, "seed": SEED}
-    assert set(record["params"]["scales/standin.yaml"]) == {f"{standin.STUDY}.compute", f"{standin.STUDY}.evaluate"}
+def test_the_record_names_inputs_outputs_and_parameters(study, folder):
+    record = files.read_json(folder / "record.json")
+    assert record["identity"] == {"study": study, "seed": SEED}
+    assert set(record["params"]["scales/standin.yaml"]) == {f"{study}.compute", f"{study}.evaluate"}
     assert len(record["inputs"]) == 5
     assert {name.rsplit("/", 1)[1] for name in record["outputs"]} == {
         "results.json",
@@ -86,7 +102,7 @@ def test_a_missing_checkpoint_is_an_error_and_nothing_is_written(tmp_path, monke
     assert not (tmp_path / FOLDER).exists()
 
 
-def test_json_holds_no_path_host_or_time(workspace):
-    text = (workspace / FOLDER / "results.json").read_text()
+def test_json_holds_no_path_host_or_time(workspace, folder, found):
+    text = (folder / "results.json").read_text()
     assert str(workspace) not in text
-    assert json.loads(text).keys() == schemas.Evaluation.model_fields.keys()
+    assert json.loads(text).keys() == type(found).model_fields.keys()

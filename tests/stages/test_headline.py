@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mono_s2s import files
-from stages import headline
+from mono_s2s.evidence import metrics
+from mono_s2s.scale import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [
@@ -20,15 +21,22 @@ ROWS = [
 ]
 
 
+COLUMNS = {
+    "t5_experiments": {"rougeL", "nll_per_token", "hotflip_delta_nll", "uat_delta_nll"},
+    "foundation_llm_experiments": {"perplexity", "nll_per_token", "hotflip_delta_nll", "uat_delta_nll"},
+}
+
+
 @pytest.fixture
 def run(tmp_path):
-    metrics = {name: {"baseline": 0.5, "monotonic": 0.25} for name in headline.COLUMNS.values()}
-    folder = tmp_path / "experiment_results/t5_experiments/seed_7"
-    files.write_json(folder / "final_results.json", {"metrics": metrics})
-    files.write_csv(folder / "training_curves.csv", tuple(ROWS[0]), ROWS)
+    for study in STUDIES:
+        values = {name: {"baseline": 0.5, "monotonic": 0.25} for name in metrics.of(study)}
+        folder = tmp_path / f"experiment_results/{study}/seed_7"
+        files.write_json(folder / "final_results.json", {"metrics": values})
+        files.write_csv(folder / "training_curves.csv", tuple(ROWS[0]), ROWS)
 
-    def run(seed: int) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "stages.headline", "--study", "t5_experiments", "--seed", str(seed)]
+    def run(seed: int, study: str = "t5_experiments") -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "stages.headline", "--study", study, "--seed", str(seed)]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
         )
@@ -36,11 +44,12 @@ def run(tmp_path):
     return run
 
 
-def test_metrics_and_curves(run, tmp_path):
-    assert run(7).returncode == 0
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["monotonic"] == dict.fromkeys(headline.COLUMNS, 0.25)
-    assert metrics["baseline"] == dict.fromkeys(headline.COLUMNS, 0.5)
+@pytest.mark.parametrize("study", STUDIES)
+def test_metrics_and_curves(run, tmp_path, study):
+    assert run(7, study).returncode == 0
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["monotonic"] == dict.fromkeys(COLUMNS[study], 0.25)
+    assert found["baseline"] == dict.fromkeys(COLUMNS[study], 0.5)
     assert (tmp_path / "curves/train.csv").read_text() == "step,baseline,monotonic\n10,2.0,\n20,,3.0\n"
     assert (tmp_path / "curves/validation.csv").read_text() == "step,baseline,monotonic\n0,4.5,8.5\n10,2.25,\n"
 

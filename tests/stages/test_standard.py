@@ -25,7 +25,7 @@ def test_from_scratch_it_leaves_a_checkpoint_its_history_and_a_record(place):
     assert told["identity"] == {"study": workspace.STUDY}
     assert set(told["params"]["scales/small.yaml"]) == {"t5_experiments.compute", "t5_experiments.standard"}
     assert set(told["inputs"]) == {"runs/t5_experiments/corpus/data", "requirements.lock"}
-    assert {"stages/standard.py", "mono_s2s/training.py", "mono_s2s/models/t5.py"} <= set(told["code"])
+    assert {"stages/standard.py", "mono_s2s/training.py", "mono_s2s/models/architectures.py"} <= set(told["code"])
     assert set(told["code"]) <= {path.relative_to(place.path).as_posix() for path in place.path.rglob("*.py")}
     assert not list((place.path / "runs/.scratch").rglob("*.safetensors"))
 
@@ -60,6 +60,19 @@ def test_from_the_hub_it_is_the_model_at_its_revision(place, tmp_path):
         said = copy.run("standard", code=1, environment=server.environment(tmp_path / "home"))
         assert said.splitlines()[-1].startswith("error: me/tiny: cannot be loaded as a model")
         assert "Traceback" not in said
+
+
+def test_a_decoder_from_scratch_learns_the_pretraining_blocks(tmp_path):
+    place = workspace.made(tmp_path, workspace.TEXT_STUDY)
+    place.run("standard")
+    results = workspace.read(place.runs / "standard/results.json")
+    assert results["study"] == workspace.TEXT_STUDY
+    assert results["model"]["name"] == "scratch (1 layers, width 16)"
+    assert results["model"]["architecture"] == "decoder-only"
+    history = results["training"]
+    assert history["budget"]["steps"] == 7
+    assert history["budget"]["target_tokens"] == 98 * 20
+    assert history["best"]["validation_nll_per_token"] < history["initial"]["validation_nll_per_token"]
 
 
 def test_a_missing_corpus_is_one_line(place, tmp_path):

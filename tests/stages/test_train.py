@@ -6,10 +6,14 @@ import shutil
 import signal
 import time
 
+import hub_server
+import learnable
 import pytest
 import workspace
 
 from mono_s2s.evidence import schemas
+from mono_s2s.models import checkpoints, monotone
+from mono_s2s.scale import Constraint
 
 OUTS = ("checkpoint", "results.json", "curves.csv", "live")
 
@@ -106,6 +110,48 @@ def test_an_arm_that_was_stopped_and_killed_leaves_the_same_bytes(place, tmp_pat
     copy.run("train", "--seed", "42", "--arm", "monotonic")
     assert copy.contents("seed_42/monotonic", *OUTS) == place.contents("seed_42/monotonic", *OUTS)
     assert not list(states.glob("monotonic-*"))
+
+
+@pytest.mark.parametrize(("kind", "scope", "matrices"), [("gpt_neox", "mlp_in_attn_out", 2), ("llama", "gated_all", 3)])
+def test_a_decoder_from_the_hub_is_trained_and_verified(kind, scope, matrices, tmp_path):
+    """Half-precision files, as the hub serves them, through stages standard and train."""
+    place = workspace.made(tmp_path / "place", workspace.TEXT_STUDY)
+    written = learnable.serve(tmp_path / "hub", kind, tmp_path / "data")
+    with hub_server.serve(models={"me/tiny": tmp_path / "hub"}) as server:
+        standard = {"kind": "pretrained", "name": "me/tiny", "revision": server.commit("me/tiny")}
+
+        def scoped(name):
+            def change(study):
+                study["standard"] = standard
+                study["train"]["constraint"]["scope"] = name
+
+            return change
+
+        place.scale(scoped(scope))
+        place.run("standard", environment=server.environment(tmp_path / "home"))
+    start = workspace.read(place.runs / "standard/results.json")
+    assert start["training"] is None
+    assert start["model"]["name"] == "me/tiny (1 layers, width 16)"
+    loaded = checkpoints.load(place.runs / "standard/checkpoint", "cpu")
+    assert learnable.digest(loaded) == learnable.digest(written.float())
+    place.run("train", "--seed", "42", "--arm", "monotonic")
+    found = workspace.read(place.runs / "seed_42/monotonic/results.json")
+    assert found["model"] == start["model"]
+    assert found["model"]["architecture"] == "decoder-only"
+    assert (found["constraint"]["scope"], found["constraint"]["matrices"]) == (scope, matrices)
+    assert found["constraint"]["minimum_weight"] >= 0
+    assert found["constraint"]["activation_monotone"] is False
+    assert found["constraint"]["share"] == found["constraint"]["parameters"] / found["model"]["parameters"]
+    assert found["best"]["validation_nll_per_token"] < found["initial"]["validation_nll_per_token"]
+    assert found["budget"]["target_tokens"] == 2 * 60 * 20
+    # Read back as any later stage reads it.
+    model = checkpoints.load(place.runs / "seed_42/monotonic/checkpoint", "cpu")
+    monotone.verify(model, Constraint(mode="nonneg", scope=scope))
+    if kind == "gpt_neox":
+        place.scale(scoped("gated_all"))
+        said = place.run("train", "--seed", "43", "--arm", "monotonic", code=1)
+        assert said.startswith("error: train.constraint.scope: 'gated_all' is not defined for a gpt_neox model")
+        assert said.count("\n") == 1
 
 
 def test_a_missing_standard_model_is_one_line(place, tmp_path):
