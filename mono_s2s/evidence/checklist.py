@@ -16,6 +16,7 @@ from mono_s2s.evidence import metadata, metrics
 from mono_s2s.evidence.checklist_facts import Answer, Facts, Study, listed, plural
 from mono_s2s.evidence.formatting import fixed
 from mono_s2s.evidence.notes import activation
+from mono_s2s.files import BadInput
 from mono_s2s.params import load_params
 
 # What the made-up corpora are good for is said where the results are listed (index.SCALES).
@@ -91,9 +92,8 @@ def _limitations(facts: Facts) -> Question:
         )
         asked.answers.append(Answer(f"{name}: {activation(summary['constraint'])}", f"{path}#/constraint"))
         for attack, found in sorted(summary["attacks"].items()):
-            asked.answers.append(
-                Answer(f"{name}, {attack}: {found['knowledge']}", f"{path}#/attacks/{attack}/knowledge")
-            )
+            if said := found.get("knowledge"):
+                asked.answers.append(Answer(f"{name}, {attack}: {said}", f"{path}#/attacks/{attack}/knowledge"))
         weak = [key for key, test in study.tests["tests"].items() if test["underpowered"]]
         if weak:
             asked.answers.append(
@@ -345,7 +345,11 @@ def questions(root: Path = Path()) -> list[Question]:
         BadInput: a run, a summary or a data card is missing or malformed.
     """
     facts = Facts.load(load_params(root), root)
-    return [ask(facts) for ask in QUESTIONS]
+    try:
+        return [ask(facts) for ask in QUESTIONS]
+    except (KeyError, TypeError) as error:
+        # Summaries are read as they are: their schemas would load numpy and scipy.
+        raise BadInput(f"experiment_results: a summary is not as it should be ({error}): run `dvc repro`") from error
 
 
 def render(asked: list[Question]) -> str:

@@ -18,6 +18,7 @@ from mono_s2s import files
 from mono_s2s.evidence import citation, crate_actions, metadata
 from mono_s2s.evidence.crate_graph import PROFILES, SPECIFICATION, Graph, path_id, reference
 from mono_s2s.evidence.payload import DESCRIPTOR, Payload, gather
+from mono_s2s.files import BadInput
 from mono_s2s.params import load_params
 
 # The first day that a zip file knows: the files' own times say nothing about the content.
@@ -85,8 +86,8 @@ def _root(
         name=f"{cited.title}: code, runs and evidence",
         description=(
             f"{cited.abstract} This crate holds {len(runs)} runs (scale {_scales(runs)}), the evidence made from them "
-            "and the code, parameters and lock files behind both; datePublished is the day on which the last run ended. "
-            f"{state}"
+            "and the code, parameters and lock files behind both; datePublished is the day on which the last run "
+            f"ended. {state}"
         ),
         datePublished=_last(runs),
         license=reference(licence),
@@ -128,8 +129,10 @@ def write(out: Path, root: Path = Path(), allow_dirty: bool = False) -> Crate:
     """Write the crate of a checkout to the zip `out`.
 
     Raises:
-        BadInput: as `build`, or the tree is dirty and may not be; nothing is written then.
+        BadInput: as `build`, `out` is no zip, or the tree is dirty and may not be; nothing is written then.
     """
+    if out.suffix != ".zip":
+        raise BadInput(f"{out}: a crate is a zip: name a file that ends in .zip")
     made = build(gather(root, out, allow_dirty), root)
     files.write_bytes(out, made.zipped())
     return made
