@@ -119,58 +119,6 @@ def tables(
         _show(table, console)
 
 
-def _show_sweep(found: dict[str, Any], console: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from mono_s2s.evidence import sweep as sweeps
-
-    seeds = ", ".join(map(str, found["seeds"]))
-    title = (
-        f"{found['study']}, scale {found['scale']}, seeds {seeds}; damage: {found['damage']}; "
-        f"perplexity ratio at most {found['perplexity_ratio_ceiling']} at every seed"
-    )
-    # Lines that are not in the table are left whole: some are commands, to be copied.
-    console.print(Text(title, style="italic"), soft_wrap=True)
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in sweeps.COLUMNS:
-        shown.add_column(name, justify="left" if name in ("variant", "eligible") else "right")
-    for row in found["variants"]:
-        shown.add_row(*map(Text, sweeps.cells(row)))
-    console.print(shown)
-    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=True)
-    for paragraph in sweeps.words(found):
-        console.print(Text(paragraph), soft_wrap=True)
-
-
-@app.command()
-def sweep(
-    study: Annotated[str | None, typer.Option(help="Which study; params.yaml's without it.")] = None,
-    scale: Annotated[str | None, typer.Option(help="At which scale; params.yaml's without it.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compare variants of the constraint among DVC's experiments and pick one under params.yaml's perplexity ceiling.
-
-    Exits with 1 where none is picked. Example: mono sweep --study foundation_llm_experiments
-    """
-    from mono_s2s.evidence import sweep as sweeps
-
-    try:
-        found = sweeps.compare(study, scale)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    if as_json:
-        typer.echo(to_json(found), nl=False)
-    else:
-        from rich.console import Console
-
-        _show_sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
-    if not found["winner"]:
-        raise typer.Exit(1)
-
-
 @app.command()
 def checklist(
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
@@ -231,6 +179,124 @@ def zenodo(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{out}: made from {citation.FILE}")
+
+
+def _show_sweep(found: dict[str, Any], console: Any) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mono_s2s.evidence import sweep as sweeps
+
+    seeds = ", ".join(map(str, found["seeds"]))
+    title = (
+        f"{found['study']}, scale {found['scale']}, seeds {seeds}; damage: {found['damage']}; "
+        f"perplexity ratio at most {found['perplexity_ratio_ceiling']} at every seed"
+    )
+    # Lines that are not in the table are left whole: some are commands, to be copied.
+    console.print(Text(title, style="italic"), soft_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in sweeps.COLUMNS:
+        shown.add_column(name, justify="left" if name in ("variant", "eligible") else "right")
+    for row in found["variants"]:
+        shown.add_row(*map(Text, sweeps.cells(row)))
+    console.print(shown)
+    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=True)
+    for paragraph in sweeps.words(found):
+        console.print(Text(paragraph), soft_wrap=True)
+
+
+@app.command()
+def sweep(
+    study: Annotated[str | None, typer.Option(help="Which study; params.yaml's without it.")] = None,
+    scale: Annotated[str | None, typer.Option(help="At which scale; params.yaml's without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare variants of the constraint among DVC's experiments and pick one under params.yaml's perplexity ceiling.
+
+    Exits with 1 where none is picked. Example: mono sweep --study foundation_llm_experiments
+    """
+    from mono_s2s.evidence import sweep as sweeps
+
+    try:
+        found = sweeps.compare(study, scale)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(to_json(found), nl=False)
+    else:
+        from rich.console import Console
+
+        _show_sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
+    if not found["winner"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    paper: Annotated[Path, typer.Argument(help="The paper's main LaTeX file.")],
+    results: Annotated[list[Path], typer.Option("--results", help="A folder with results; more may follow.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDERS]...", help="Further folders.")] = None,
+    allow: Annotated[Path | None, typer.Option(help="Rules for numbers that need no source, one a line.")] = None,
+    numbers: Annotated[Path | None, typer.Option(help="The paper's macros; else numbers.tex beside the paper.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the paper's tables, annotated, to this page.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List supported numbers, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each number in a LaTeX paper whether folders of results say the same.
+
+    Exit status: 0 all supported; 1 paper or results cannot be read; 3 a number is contradicted; 4 one is rounded
+    wrongly; 5 two tables come from different runs; 6 a number is without a source. The first of these counts.
+
+    Example: mono audit paper.tex --results experiment_results --html audit.html
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence.audit import report as auditing
+
+    try:
+        report, grids = auditing.audit(paper, [*results, *(more or [])], allow, numbers)
+        if html is not None:
+            from mono_s2s.evidence.audit import page
+
+            files.write_text(html, page.render(report, grids))
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        from rich.console import Console
+
+        from mono_s2s.evidence.audit import terminal
+
+        terminal.show(report, Console(highlight=False), everything=everything)
+    raise typer.Exit(auditing.exit_code(report))
+
+
+@app.command()
+def duplicates(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with runs, ours or others'.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find runs that are one run under several names; exit with 1 if there are any.
+
+    Example: mono duplicates experiment_results
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence import duplicates as comparing
+
+    try:
+        report = comparing.find(folders)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        for line in comparing.lines(report):
+            typer.echo(line)
+    raise typer.Exit(comparing.exit_code(report))
 
 
 if __name__ == "__main__":
