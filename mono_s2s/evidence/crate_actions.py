@@ -17,7 +17,7 @@ from mono_s2s import paths
 from mono_s2s.evidence import ledger, metadata, schemas
 from mono_s2s.evidence.crate_graph import Graph, Reference, path_id, reference
 from mono_s2s.evidence.integrity import address
-from mono_s2s.evidence.payload import Payload
+from mono_s2s.evidence.payload import Payload, ignored
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
 
@@ -129,18 +129,19 @@ def gather(params: Params, payload: Payload, root: Path) -> Runs:
             one = Executed(workflow, name, entry.command, entry.data, entry.code, entry.outs, entry.params)
             if workflow != NESTED[0] or one.stage not in {"train", "evaluate", "uat", "hotflip", *metadata.SHARED}:
                 known[name] = one
-                _unedited(one, lock, payload)
+                _unedited(one, lock, payload, root)
     runs.executed = [known[name] for name in sorted(known)]
     return runs
 
 
-def _unedited(one: Executed, lock: str, payload: Payload) -> None:
+def _unedited(one: Executed, lock: str, payload: Payload, root: Path) -> None:
     """Stop where a file is no longer what the stage wrote: the action would claim what it did not do."""
     for path, md5 in one.outputs.items():
-        if path.startswith("runs/"):
-            continue
         found = payload.md5(path)
         if found is None:
+            # What git ignores (runs/) is never part of a crate: its digest is all there is.
+            if ignored(root, path):
+                continue
             raise BadInput(f"{path}: missing, {lock} says that {one.address} wrote it: run `dvc repro` and commit")
         if found != md5:
             raise BadInput(f"{path}: edited after {one.address} wrote it ({lock} says md5 {md5}): run `dvc repro`")

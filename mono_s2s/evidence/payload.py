@@ -72,6 +72,12 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def ignored(root: Path, path: str) -> bool:
+    """Whether git would leave a file out even if it were there."""
+    done = subprocess.run(["git", "check-ignore", "-q", "--", path], cwd=root, capture_output=True, check=False)
+    return done.returncode == 0
+
+
 def _changed(root: Path, left_out: str | None) -> Iterator[str]:
     """Paths that differ from the last commit, or that git neither tracks nor ignores."""
     found = iter(_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".").split("\0"))

@@ -238,6 +238,23 @@ def test_a_missing_result(checkout):
     assert refused().startswith(f"error: {path}: missing, stages/dvc.lock says that collect@{STUDY}-42 wrote it")
 
 
+def test_what_a_light_stage_leaves_and_git_ignores_is_a_digest(checkout):
+    lock = Path("paper_evidence/dvc.lock")
+    content = studies.from_yaml(lock)
+    pdf = {"path": "paper_evidence/paper.pdf", "hash": "md5", "md5": "0" * 32}
+    content["stages"]["tables"]["outs"].append(pdf)
+    lock.write_text(studies.to_yaml(content))
+    exporting.commit(".")
+    export()
+    found = graph(OUT)
+    (made,) = [
+        found[item["@id"]]
+        for item in action(found, "tables", "paper_evidence/dvc.yaml")["result"]
+        if item["@id"].endswith(pdf["path"])
+    ]
+    assert (made["md5"], made["description"]) == (pdf["md5"], "File, not in this crate; MD5 as in dvc.lock")
+
+
 @pytest.mark.parametrize("more", [(), ("--allow-dirty",)])
 @pytest.mark.parametrize(
     ("path", "lock"),
