@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup evidence test show sweep readme deps lint format lock clean
+.PHONY: help setup evidence test show sweep readme deps lint format lock validator clean
 .DEFAULT_GOAL := help
 
 help: ## What can be typed here
@@ -50,6 +50,13 @@ lock: ## Pin anew: resolve the dependencies in an empty environment
 	cat build/head build/pins > requirements.lock
 	grep '^#' requirements-test.lock > build/head && build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+[a-z0-9]+$$//' | grep -vxFf build/pins > build/test-pins
 	cat build/head build/test-pins > requirements-test.lock
+
+validator: build/validator/.installed ## Tools that judge a crate and CITATION.cff; they need another rich than the lock names
+
+build/validator/.installed:
+	$(PYTHON) -m venv build/validator
+	build/validator/bin/python -m pip --disable-pip-version-check install -q roc-validator==0.13.0 cffconvert==2.0.0
+	touch $@
 
 clean: ## Remove the environment and resume state; results, evidence and DVC's cache stay
 	rm -rf $(VENV) build runs/.scratch

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mono_s2s.files import BadInput, read_json, to_json
+from mono_s2s.files import BadInput, read_json, to_json, write_text
 
 app = typer.Typer(
     help="Look at what the pipeline was given and what it made. Run from the top folder of the checkout.",
@@ -118,6 +118,68 @@ def tables(
     console = Console() if sys.stdout.isatty() else Console(width=140)
     for table in found:
         _show(table, console)
+
+
+@app.command()
+def checklist(
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+) -> None:
+    """Answer the NeurIPS paper checklist as far as the evidence goes, in Markdown; the rest is listed as open.
+
+    Example: mono checklist --output build/checklist.md
+    """
+    from mono_s2s.evidence import checklist as answers
+
+    try:
+        text = answers.render(answers.questions())
+        if output:
+            write_text(output, text)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{output}: {text.count('**Open:**')} answers left to the authors" if output else text, nl=bool(output))
+
+
+export = typer.Typer(help="Write what others take the evidence as.", no_args_is_help=True)
+app.add_typer(export, name="export")
+
+
+@export.command()
+def crate(
+    out: Annotated[Path, typer.Argument(help="The zip to write.")],
+    allow_dirty: Annotated[bool, typer.Option(help="Take the files as they lie, uncommitted ones too.")] = False,
+) -> None:
+    """Write an RO-Crate (Provenance Run Crate 0.5): code, parameters, results, evidence, and an action for what ran.
+
+    Example: mono export crate build/crate.zip
+    """
+    from mono_s2s.evidence import crate as crates
+
+    try:
+        made = crates.write(out, allow_dirty=allow_dirty)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    size = out.stat().st_size / 1e6
+    typer.echo(f"{out}: {len(made.payload.files)} files, {made.count('CreateAction')} actions, {size:.1f} MB")
+
+
+@export.command()
+def zenodo(
+    out: Annotated[Path, typer.Argument(help="The file to write.")] = Path(".zenodo.json"),
+) -> None:
+    """Write .zenodo.json, made from CITATION.cff.
+
+    Example: mono export zenodo
+    """
+    from mono_s2s.evidence import citation
+
+    try:
+        citation.write_zenodo(out)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{out}: made from {citation.FILE}")
 
 
 def _show_sweep(found: dict[str, Any], console: Any) -> None:

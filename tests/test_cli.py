@@ -18,10 +18,13 @@ def mono(*arguments, ok=True):
 
 
 def test_every_command_says_what_it_does_with_an_example():
-    assert app.registered_commands
-    for command in app.registered_commands:
-        assert "Example: mono " in command.callback.__doc__
-        assert mono(command.callback.__name__, "--help")
+    groups = {(): app, **{(group.name,): group.typer_instance for group in app.registered_groups}}
+    assert all(group.registered_commands for group in groups.values())
+    for words, group in groups.items():
+        for command in group.registered_commands:
+            name = command.name or command.callback.__name__
+            assert f"Example: mono {' '.join([*words, name])}" in command.callback.__doc__
+            assert mono(*words, name, "--help")
 
 
 def test_good_parameters_are_listed(study):
