@@ -10,9 +10,9 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mono_s2s.evidence.audit import results
@@ -85,17 +85,23 @@ def _lists(content: Any, pointer: str = "") -> Iterator[tuple[str, list[Any]]]:
                 yield from _lists(value, f"{pointer}/{place}")
 
 
+def _siblings(some: Iterable[str], runs: Iterable[str]) -> set[str]:
+    """Those of `runs` that lie in a folder in which one of `some` lies."""
+    folders = {PurePath(run).parent for run in some}
+    return {run for run in runs if PurePath(run).parent in folders}
+
+
 def _suspicious(places: Sequence[tuple[str, str]], having: Mapping[str, Sequence[str]], claims: bool) -> bool:
     """Whether equal files are a copy and not an input that all runs share.
 
-    What every one of several runs has in common is their data or their starting point; of two runs, only what says
-    whose it is can be told from that.
+    What every one of several runs of one study (of one folder) has in common is their data or their starting point; of
+    two runs, only what says whose it is can be told from that.
     """
     names = {name for _, name in places}
     runs = {run for run, _ in places}
     if len(names) > 1 and len(runs) < len(places):
         return True
-    everyone = {run for name in names for run in having[name]}
+    everyone = _siblings(runs, {run for name in names for run in having[name]})
     return len(runs) < len(everyone) if len(everyone) > 2 else claims
 
 
@@ -189,13 +195,13 @@ def _same_lists(runs: Sequence[Run], digests, grouped) -> list[dict[str, Any]]:
         for name, content in sorted(run.contents.items()):
             for pointer, values in _lists(content):
                 found[_digest(values)].append((run.name, name, pointer, len(values)))
-    entries = []
+    entries, everyone = [], {run.name for run in runs}
     for places in found.values():
         names = {run for run, _, _, _ in places}
         whole = {digests[run][name] for run, name, _, _ in places}
         if len({grouped.get(run, run) for run in names}) < 2 or len(whole) < 2:
             continue
-        if len(runs) > 2 and len(names) == len(runs):
+        if len(names) > 2 and names == _siblings(names, everyone):
             continue
         entries.append(
             {"numbers": places[0][3], "places": [f"{run}/{name}: {pointer}" for run, name, pointer, _ in places]}

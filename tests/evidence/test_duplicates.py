@@ -42,6 +42,12 @@ def test_our_runs_are_different_runs(study):
     }
 
 
+def test_the_committed_studies_hold_no_run_twice():
+    found = duplicates.find([OURS.parent])
+    assert duplicates.exit_code(found) == 0, list(duplicates.lines(found))
+    assert len(found["runs"]) >= 10
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_copied_run_is_found_whatever_its_seed_says(study, count):
     if count == 2:

@@ -52,6 +52,7 @@ SAYS = {
     "dvc push": "",
     "dvc plots show": "index.html",
     "dvc repro paper_evidence/dvc.yaml:aggregate@foundation_llm_experiments": "aggregate@foundation",
+    "mono duplicates experiment_results": "no two of them the same",
     "mono sweep --study foundation_llm_experiments": "mlp_in",
 }
 
