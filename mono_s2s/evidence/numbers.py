@@ -158,7 +158,7 @@ def load(root: Path = Path(), seeds: Sequence[int] | None = None) -> list[Number
         seeds: the paper's seeds, the leading one first; those of params.yaml without it.
 
     Raises:
-        BadInput: the file is missing or wrong, two numbers have one name, or an object that an entry goes over is missing.
+        BadInput: the file is missing or wrong, two numbers have one name, or what an entry goes over is missing.
     """
     declared = declaration(root)
     lead = (seeds or load_params(root).seeds)[0]
@@ -304,7 +304,7 @@ def keys(root: Path = Path()) -> dict[str, Place]:
 
 
 def to_latex(found: Mapping[str, Place]) -> str:
-    """The content of numbers.tex: a definition a line, with the number's text, its value for programs, and its place."""
+    """The content of numbers.tex: a line a number, with its text, its value for programs, and its place."""
     lines = [
         "% Every number of the paper: rendered by stage tables from paper_evidence/specs; edits are lost.",
         "% Read by monos2s.sty. Name, text, bare value, file, JSON pointer.",

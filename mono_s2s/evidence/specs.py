@@ -17,9 +17,10 @@ from mono_s2s.files import BadInput
 from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 SPECS = Path("paper_evidence") / "specs"
-# number: a number. count: a whole number, with commas between thousands. percent: a share, with its sign. spread: {mean,
-# sd}. interval: {mean, lower, upper}. range: {lower, upper}. p: a p value, "< 0.001" where it is less. test: {p_holm,
-# floor, underpowered}. list: whole numbers, one after the other. size: how many entries a list has. text: a word.
+# number: a number. count: a whole number, with commas between thousands. percent: a share, with its sign. spread:
+# {mean, sd}. interval: {mean, lower, upper}. range: {lower, upper}. p: a p value, "< 0.001" where it is less. test:
+# {p_holm, floor, underpowered}. list: whole numbers, one after the other. size: how many entries a list has. text: a
+# word.
 Kind = Literal["number", "count", "percent", "spread", "interval", "range", "p", "test", "list", "size", "text"]
 # Kinds that print as they are, without a choice of decimals or powers of ten.
 PLAIN = ("count", "list", "size", "text")
