@@ -218,7 +218,7 @@ def numbers(
         from rich.console import Console
 
         _show_numbers(chosen, Console() if sys.stdout.isatty() else Console(width=240))
-    for fault in wrong:
+    for fault in [] if as_json else wrong:
         typer.echo(f"error: {fault}", err=True)
     if wrong:
         raise typer.Exit(1)
