@@ -29,9 +29,9 @@ from mono_s2s.evidence import (
     filing,
     index,
     metadata,
+    numbers,
     provenance,
     specs,
-    tables,
     tasks,
 )
 from mono_s2s.params import load_params
@@ -208,7 +208,7 @@ def lay_out(root):
     ignored = shutil.ignore_patterns("__pycache__", "dvc.lock")
     for name in ("mono_s2s", "stages", "scales", "data/demo", "paper_evidence/specs", "paper_evidence/templates"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in ("params.yaml", "requirements.lock"):
+    for name in ("params.yaml", "requirements.lock", "paper_evidence/monos2s.sty", "paper_evidence/paper.tex"):
         shutil.copy(ROOT / name, root / name)
     return root
 
@@ -329,7 +329,7 @@ def finished_study(tmp_path_factory):
     selected = load_params(root)
     for name in STUDIES:
         aggregation.aggregate(name, selected, root)
-    tables.write_all(specs.load(root), selected.seeds, root)
+    numbers.write(selected, root)
     paper_lock(root)
     provenance.write(selected, [spec.id for spec in specs.load(root)], root)
     index.write(selected, root)
