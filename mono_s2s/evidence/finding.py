@@ -1,0 +1,118 @@
+"""One printed number found by what somebody has of it: its name, some of its words, or the text on the page."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from mono_s2s.evidence import formatting
+from mono_s2s.evidence.numbers import Place
+
+_WRAPPED = re.compile(r"\\(?:evidence|num)\w*(?:\[[^]]*\])?\{([^}]*)\}")
+_TABLE = re.compile(r"\btable[ _~]*(\d+)", re.IGNORECASE)
+# What a text on the page may be written like; its spaces go last.
+_SAME = (
+    (re.compile(r"\\pm|\+/-|\+-"), "±"),
+    (re.compile(rf"[{formatting.MINUS}{formatting.DASH}]"), "-"),
+    (re.compile(r"(?<=\d)(?:\{,\}|,)(?=\d{3}(?!\d))"), ""),
+    (re.compile(rf"\\[;,]|[$%~{formatting.DAGGER}\\]|\s"), ""),
+)
+
+
+def plain(text: str) -> str:
+    """A printed number without what a keyboard, LaTeX or a PDF may write otherwise: signs, spaces, thousands, daggers."""
+    for pattern, same in _SAME:
+        text = pattern.sub(same, text)
+    return text
+
+
+def _numeric(text: str) -> bool:
+    return re.match(r"[<\[(]?[-+]?\.?\d", plain(text)) is not None
+
+
+def _words(key: str, place: Place, *, titles: bool) -> list[str]:
+    """The words that a number answers to: those of its name, with `titles` also those printed at row and column."""
+    found = key.split(".")
+    if titles:
+        found += re.split(r"[\s./,:%]+", f"{place.row or ''} {place.column or ''}")
+        # hotflip.clean_rougeL answers to clean and to rougeL.
+        found += [part for word in key.split(".") for part in word.split("_")]
+    return [word.casefold() for word in found if word]
+
+
+def _in(one: str, word: str) -> bool:
+    return one in word
+
+
+def _matching(
+    asked: Sequence[str], places: Mapping[str, Place], fits: Callable[[str, str], bool], *, titles: bool
+) -> list[str]:
+    found = []
+    for key, place in places.items():
+        words = _words(key, place, titles=titles)
+        if all(any(fits(one, word) for word in words) for one in asked):
+            found.append(key)
+    return found
+
+
+def _by_words(asked: Sequence[str], places: Mapping[str, Place]) -> list[str]:
+    """The strictest way in which any number has all the words: words of names, words of titles, parts of words."""
+    wholes = {key: place for key, place in places.items() if place.part_of is None}
+    ways = ((wholes, str.__eq__, False), (places, str.__eq__, False), (wholes, str.__eq__, True), (wholes, _in, True))
+    return next((found for where, fits, titles in ways if (found := _matching(asked, where, fits, titles=titles))), [])
+
+
+def _by_text(text: str, places: Mapping[str, Place]) -> list[str]:
+    wanted = plain(text)
+    same = [key for key, place in places.items() if plain(place.text) == wanted]
+    wholes = [key for key in same if places[key].part_of is None]
+    return wholes or same
+
+
+def find(query: str, places: Mapping[str, Place]) -> list[str]:
+    """Names of the numbers that a query may mean, one for each place that they are read from; empty for none.
+
+    A query is a number's name, `table 5 monotonic success` or other words of its name, row and column, its printed text, or
+    text and words together.
+
+    Args:
+        query: what is looked for.
+        places: every number by its name.
+    """
+    query = _WRAPPED.sub(r"\1", query).strip()
+    for key in places:
+        if key.casefold() == query.casefold():
+            return [key]
+    if found := _by_text(query, places):
+        return distinct(found, places)
+    parts = [part for part in _TABLE.sub(r"table_\1", query).split() if part not in ("/", "±")]
+    narrowed = dict(places)
+    for text in (part for part in parts if _numeric(part)):
+        narrowed = {key: narrowed[key] for key in _by_text(text, narrowed)}
+    asked = [word for part in parts if not _numeric(part) for word in re.split(r"[./,]+", part.casefold()) if word]
+    return distinct(_by_words(asked, narrowed), places) if parts else []
+
+
+def distinct(found: Sequence[str], places: Mapping[str, Place]) -> list[str]:
+    """One name for each place: a table's number before the same one in prose."""
+    first: dict[tuple[str, str], str] = {}
+    for key in found:
+        first.setdefault((places[key].source, places[key].pointer), key)
+    return list(first.values())
+
+
+def also(key: str, places: Mapping[str, Place]) -> list[str]:
+    """The other names of what stands at a number's place."""
+    place = places[key]
+    return [
+        other
+        for other, found in places.items()
+        if other != key and (found.source, found.pointer) == (place.source, place.pointer)
+    ]
+
+
+def nearest(query: str, places: Mapping[str, Place], count: int = 5) -> list[str]:
+    """The names most like a query."""
+    wholes = [key for key, place in places.items() if place.part_of is None]
+    return difflib.get_close_matches(_TABLE.sub(r"table_\1", query), wholes, count, cutoff=0.3)
