@@ -74,7 +74,7 @@ class Clone:
 
     def tables(self) -> dict[str, str]:
         """Digests of what a reader would print."""
-        return {name: digest for name, digest in self.evidence().items() if "table" in name or "aggregated" in name}
+        return {name: digest for name, digest in self.evidence().items() if re.search("table|numbers|aggregated", name)}
 
     def all_files(self) -> dict[str, str]:
         """Digests of everything that git could see."""
@@ -103,7 +103,7 @@ def working_tree(target: Path) -> Clone:
         check=True,
     ).stdout.split("\0")
     results = re.compile(
-        r"experiment_results/|paper_evidence/(table_.*\.(json|tex)|provenance\.json|PAPER_.*)$|.*dvc\.lock$|metrics\.json|curves/"
+        r"experiment_results/|paper_evidence/(table_.*\.(json|tex)|numbers\.tex|provenance\.json|PAPER_.*)$|.*dvc\.lock$|metrics\.json|curves/"
     )
     for name in names:
         if name and (ROOT / name).is_file() and not results.match(name):

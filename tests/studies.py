@@ -29,9 +29,9 @@ from mono_s2s.evidence import (
     filing,
     index,
     metadata,
+    numbers,
     provenance,
     specs,
-    tables,
     tasks,
 )
 from mono_s2s.params import load_params
@@ -329,7 +329,7 @@ def finished_study(tmp_path_factory):
     selected = load_params(root)
     for name in STUDIES:
         aggregation.aggregate(name, selected, root)
-    tables.write_all(specs.load(root), selected.seeds, root)
+    numbers.write(selected, root)
     paper_lock(root)
     provenance.write(selected, [spec.id for spec in specs.load(root)], root)
     index.write(selected, root)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mono_s2s import files, paths
-from mono_s2s.evidence import ledger, metadata, schemas, tables
+from mono_s2s.evidence import ledger, metadata, numbers, schemas, tables
 from mono_s2s.evidence.metadata import Md5
 from mono_s2s.evidence.schemas import Part, Sha256
+from mono_s2s.evidence.specs import Kind
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
 
@@ -50,10 +51,14 @@ class Experiment(Part):
 class Value(Part):
     """One printed number."""
 
+    # Name of its macro.
+    key: str
     file: str
     pointer: str
-    value: float | int | dict[str, float | int | bool]
+    value: int | float | str | list[int] | dict[str, float | int | bool]
     text: str
+    # What the macros of its parts print: <key>.<part>.
+    parts: dict[str, str]
     # Of the file, as in dvc.lock.
     md5: Md5
     # Stage that wrote the file, as DVC addresses it.
@@ -75,11 +80,13 @@ class TableProvenance(Part):
 class Provenance(Part):
     """paper_evidence/provenance.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     paper: str
     version: str
     experiments: dict[str, Experiment]
     tables: dict[str, TableProvenance]
+    # By key: what numbers.yaml declares. A table's numbers stand with their table.
+    numbers: dict[str, Value]
 
 
 def _read_runs(params: Params, root: Path) -> list[metadata.Metadata]:
@@ -125,7 +132,7 @@ class Sources:
         """
         if path not in self._known:
             if path not in self._written:
-                raise BadInput(f"{path}: no stage in dvc.lock wrote it, yet a table draws on it: run `dvc repro`")
+                raise BadInput(f"{path}: no stage in dvc.lock wrote it, yet the paper draws on it: run `dvc repro`")
             stage, md5 = self._written[path]
             if not (self.root / path).is_file() or files.md5(self.root / path) != md5:
                 raise BadInput(f"{path}: edited after {stage} wrote it (dvc.lock says md5 {md5}): run `dvc repro`")
@@ -139,36 +146,68 @@ def _matches(found: Any, value: Any) -> bool:
     return found == value
 
 
+def _parts(value: Any, text: str, kind: Kind | None) -> dict[str, str]:
+    return {name: part for name, (_, _, part) in numbers.parts(value, text, kind).items()}
+
+
+def _origin(path: str, study: str, runs: Mapping[str, metadata.Metadata], sources: Sources) -> dict[str, Any]:
+    """Who wrote a source file, and the runs and commits behind it: an aggregated one stands for all of its study."""
+    stage, md5, _ = sources[path]
+    everyone = [name for name, run in runs.items() if run.study == study]
+    of = [name for name in everyone if path.startswith(f"{_folder(runs[name])}/")] or everyone
+    commits = {record.git.commit for run in of for record in metadata.own(runs[run].stages)}
+    return {
+        "md5": md5,
+        "stage": stage,
+        "experiments": of,
+        "commits": sorted(commit for commit in commits if commit),
+    }
+
+
+def _numbers(
+    seeds: Sequence[int], runs: Mapping[str, metadata.Metadata], sources: Sources, root: Path
+) -> dict[str, Any]:
+    """The provenance of every number that numbers.yaml declares."""
+    found = {}
+    for number in numbers.load(root, seeds):
+        place = numbers.look_up(number, sources[number.source][2])
+        if place is not None:
+            found[number.key] = {
+                "key": number.key,
+                "file": place.source,
+                "pointer": place.pointer,
+                "value": place.value,
+                "text": place.text,
+                "parts": _parts(place.value, place.text, number.kind),
+                **_origin(place.source, number.study, runs, sources),
+            }
+    return found
+
+
 def _table(table: tables.Table, runs: Mapping[str, metadata.Metadata], sources: Sources) -> dict[str, Any]:
     """The provenance of one table; `runs` are its study's, by experiment id."""
     drawn = {name: run for name, run in runs.items() if run.study == table.study and run.seed in table.seeds}
-    # An aggregated file stands for all runs, even under a table of one seed.
-    everyone = {name: run for name, run in runs.items() if run.study == table.study}
     values: dict[str, Any] = {}
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             if cell.source is None or cell.pointer is None:
                 continue
-            stage, md5, content = sources[cell.source]
-            if not _matches(tables.lookup(content, cell.pointer), cell.value):
+            if not _matches(tables.lookup(sources[cell.source][2], cell.pointer), cell.value):
                 raise BadInput(
                     f"{tables.FOLDER}/{table.id}.json: {row.title}, {column.title}: not what stands at {cell.source}: "
                     f"{cell.pointer}: run `dvc repro`"
                 )
-            of = [name for name, run in drawn.items() if cell.source.startswith(f"{_folder(run)}/")] or list(everyone)
             name = " / ".join(part for part in (row.block, row.title.strip(), column.span, column.title) if part)
             if name in values:
                 raise BadInput(f"{table.spec}: two cells are called {name!r}: give a row or a column another title")
-            commits = {record.git.commit for run in of for record in metadata.own(runs[run].stages)}
             values[name] = {
+                "key": cell.key,
                 "file": cell.source,
                 "pointer": cell.pointer,
                 "value": cell.value,
                 "text": cell.text,
-                "md5": md5,
-                "stage": stage,
-                "experiments": of,
-                "commits": sorted(commit for commit in commits if commit),
+                "parts": _parts(cell.value, cell.text, None),
+                **_origin(cell.source, table.study, runs, sources),
             }
     return {
         "source_experiment": list(drawn),
@@ -188,23 +227,29 @@ def _date(runs: Sequence[metadata.Metadata]) -> str:
 
 
 def trace(params: Params, names: Sequence[str], root: Path = Path()) -> dict[str, Any]:
-    """The content of provenance.json for the tables called `names`.
+    """The content of provenance.json for the tables called `names` and the declared numbers.
 
     Raises:
-        BadInput: a table, a run or a source file is missing or edited, or a value is no longer in its file.
+        BadInput: a table, a run or a source file is missing or edited, a value is no longer in its file, or numbers.tex
+            says something else.
     """
     found = _read_runs(params, root)
     runs = {run.experiment_id: run for run in found}
     sources = Sources(root)
-    traced = {
-        name: _table(schemas.read(root / tables.FOLDER / f"{name}.json", tables.Table), runs, sources) for name in names
-    }
+    rendered = {name: schemas.read(root / tables.FOLDER / f"{name}.json", tables.Table) for name in names}
+    traced = {name: _table(table, runs, sources) for name, table in rendered.items()}
+    declared = _numbers(params.seeds, runs, sources, root)
+    text = numbers.to_latex(numbers.collect([table.model_dump() for table in rendered.values()], params.seeds, root))
+    path = root / numbers.RENDERED
+    if not path.is_file() or path.read_bytes() != text.encode():
+        raise BadInput(f"{numbers.RENDERED}: not what the tables and {numbers.DECLARED} say: run `dvc repro`")
     return {
-        "schema_version": 1,
-        "paper": f"{tables.FOLDER}/table_*.tex",
+        "schema_version": 2,
+        "paper": f"{tables.FOLDER}/table_*.tex, {numbers.RENDERED}",
         "version": _date(found),
         "experiments": {name: _experiment(run) for name, run in runs.items()},
         "tables": traced,
+        "numbers": declared,
     }
 
 
@@ -226,13 +271,17 @@ def readme(provenance: Mapping[str, Any], captions: Mapping[str, str]) -> str:
             f"{len(table['source_experiment'])} |"
         )
     lines += [
+        f"| [numbers.tex](numbers.tex) | for sentences: `\\evidence{{key}}` | {len(provenance['numbers'])} | "
+        f"{len(provenance['experiments'])} |",
         "",
         "- `table_N_*.json`: every cell with raw value, printed text, source file and the JSON pointer in it.",
         "- `table_N_*.tex`: the table as a LaTeX float; needs `\\usepackage{booktabs}` and nothing else.",
+        "- `numbers.tex`: every number as a macro, the tables' cells too; `monos2s.sty` prints them and refuses a name "
+        "that is not there; `paper.tex` uses them. `mono numbers` lists the names.",
         "- `provenance.json`: for every printed number the file, the pointer, the md5 (as in `dvc.lock`), the "
         "stage that wrote it, the runs and the commits of their code; for every run its digests of data, parameters "
         "and checkpoints.",
-        "- `specs/table_N.yaml`: what each table is made of. `templates/`: how it looks in LaTeX.",
+        "- `specs/`: what each table is made of, and the numbers for sentences. `templates/`: how it looks in LaTeX.",
         "- `dvc.yaml`: aggregate, index, tables, provenance.",
         "",
         "Before anything is added up, stage `aggregate` holds three records against each other for every run: "

@@ -17,9 +17,13 @@ from mono_s2s.files import BadInput
 from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 SPECS = Path("paper_evidence") / "specs"
-# number: a number. count: a whole number, with commas between thousands. spread: {mean, sd}. interval: {mean, lower,
-# upper}. range: {lower, upper}. test: {p_holm, floor, underpowered}.
-Kind = Literal["number", "count", "spread", "interval", "range", "test"]
+# number: a number. count: a whole number, with commas between thousands. percent: a share, with its sign. spread:
+# {mean, sd}. interval: {mean, lower, upper}. range: {lower, upper}. p: a p value, "< 0.001" where it is less. test:
+# {p_holm, floor, underpowered}. list: whole numbers, one after the other. size: how many entries a list has. text: a
+# word.
+Kind = Literal["number", "count", "percent", "spread", "interval", "range", "p", "test", "list", "size", "text"]
+# Kinds that print as they are, without a choice of decimals or powers of ten.
+PLAIN = ("count", "list", "size", "text")
 
 
 class Cells(Section):
@@ -50,7 +54,8 @@ class Row(Cells):
     """One row."""
 
     title: str
-    key: str = ""
+    # Unique in its block: the number's name has it.
+    key: str
     # Keys of columns that this row has nothing for; printed as a dash.
     blank: list[str] = Field(default_factory=list)
 
@@ -59,9 +64,23 @@ class Block(Section):
     """Rows between two rules; with `over`, one such block for each key of an object."""
 
     title: str | None = None
+    # In the names of its numbers, before the row's key; with `over` it is {group}.
+    key: str = ""
     # Source and pointer of that object.
     over: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     rows: list[Row] = Field(min_length=1)
+
+
+def slug(text: str) -> str:
+    """A key's part as it stands in the name of a number: letters, digits, dots, underscores and hyphens."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", ".", text).strip(".")
+
+
+def macro(table: str, block: Block, row: Row, column: Column, group: str = "") -> str:
+    """The name of one table cell's number: table_5.hotflip.success.monotonic."""
+    number = "_".join(table.split("_")[:2])
+    of_block = group if block.over is not None else block.key
+    return ".".join(slug(part) for part in (number, of_block, row.key, column.key) if part)
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,7 @@ def cell(row: Row, column: Column, group: str = "") -> Cell | None:
         pointer=pointer,
         kind=said("kind"),
         decimals=said("decimals", 0) if said("kind") != "test" else 4,
-        shift=said("shift", 0) if said("kind") != "test" else 0,
+        shift=said("shift", 0) if said("kind") not in ("test", "p") else 0,
         absent=row.absent or column.absent,
     )
 
@@ -129,11 +148,18 @@ class Spec(Section):
     # Names of sentences (notes.py), in order; anything else stands as it is.
     note: list[str] = Field(min_length=1)
 
+    def _places(self) -> list[tuple[Block, Row, Column]]:
+        return [(block, row, column) for block in self.blocks for row in block.rows for column in self.columns]
+
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Self:
         keys = [column.key for column in self.columns]
         if len(set(keys)) < len(keys):
             raise ValueError("columns: one key twice")
+        names = [macro(self.id, *place) for place in self._places()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two cells are called {name}: give a block, a row or a column another key")
         for block in self.blocks:
             if block.over is not None and block.over[0] not in self.sources:
                 raise ValueError(f"over: source {block.over[0]} is not declared under sources")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jinja2
 
 from mono_s2s import files, paths
 from mono_s2s.evidence import formatting, notes, schemas
 from mono_s2s.evidence.schemas import Part
-from mono_s2s.evidence.specs import Cell, Spec, cell, path_of
+from mono_s2s.evidence.specs import Cell, Kind, Spec, cell, macro, path_of
 from mono_s2s.files import BadInput
 
 FOLDER = Path("paper_evidence")
@@ -25,9 +25,23 @@ PARTS = {
 }
 
 
-class TableCell(Part):
-    """One printed number: its raw value, its text, and where it stands; all null but the texts for a dash."""
+class Printed(Protocol):
+    """How a number is printed: a table's cell, or a number of numbers.yaml."""
 
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+
+    @property
+    def decimals(self) -> int: ...  # noqa: D102
+
+    @property
+    def shift(self) -> int: ...  # noqa: D102
+
+
+class TableCell(Part):
+    """One printed number: its name, raw value, text, and where it stands; all null but the texts for a dash."""
+
+    key: str | None
     value: float | int | dict[str, float | int | bool] | None
     text: str
     latex: str
@@ -53,7 +67,7 @@ class TableColumn(Part):
 class Table(Part):
     """paper_evidence/table_*.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     id: str
     label: str
     study: str
@@ -89,12 +103,40 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def text_of(value: Any, where: Cell) -> str:
-    """The printed text of a cell's raw value."""
+def value_of(found: Any, kind: Kind) -> Any:
+    """What a number of this kind keeps of what stands at its pointer; `_MISSING` where that is not of the kind."""
+    whole = isinstance(found, int) and not isinstance(found, bool)
+    integers = isinstance(found, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in found)
+    if kind in PARTS:
+        sound = isinstance(found, Mapping) and all(
+            _number(found.get(part)) or (part == "underpowered" and isinstance(found.get(part), bool))
+            for part in PARTS[kind]
+        )
+        return {part: found[part] for part in PARTS[kind]} if sound else _MISSING
+    if kind == "size":
+        return len(found) if isinstance(found, (list, Mapping)) else _MISSING
+    sound = {"count": whole, "list": integers and bool(found), "text": isinstance(found, str) and bool(found)}
+    return found if sound.get(kind, _number(found)) else _MISSING
+
+
+def text_of(value: Any, where: Printed) -> str:
+    """The printed text of a raw value (`value_of`).
+
+    Raises:
+        ValueError: a p value that is none.
+    """
     if where.kind == "number":
         return formatting.fixed(value, where.decimals, where.shift)
-    if where.kind == "count":
+    if where.kind in ("count", "size"):
         return formatting.grouped(value)
+    if where.kind == "percent":
+        return formatting.percent(value, where.decimals)
+    if where.kind == "p":
+        return formatting.p_value(value, where.decimals)
+    if where.kind == "list":
+        return formatting.listed(value)
+    if where.kind == "text":
+        return value
     if where.kind == "spread":
         return formatting.spread(value["mean"], value["sd"], where.decimals, where.shift)
     if where.kind == "interval":
@@ -103,15 +145,17 @@ def text_of(value: Any, where: Cell) -> str:
         low, high = (formatting.fixed(value[end], where.decimals, where.shift) for end in ("lower", "upper"))
         return f"[{low}, {high}]"
     mark = formatting.DAGGER if value["underpowered"] else ""
-    return formatting.fixed(value["p_holm"], where.decimals) + mark
+    return formatting.p_value(value["p_holm"], where.decimals) + mark
 
 
 def _dash() -> dict[str, Any]:
     text = formatting.DASH
-    return {"value": None, "text": text, "latex": formatting.latex(text), "source": None, "pointer": None}
+    return {"key": None, "value": None, "text": text, "latex": formatting.latex(text), "source": None, "pointer": None}
 
 
-def _rendered(where: Cell | None, contents: Mapping[str, Any], sources: Mapping[str, str], spec: str) -> dict[str, Any]:
+def _rendered(
+    key: str, where: Cell | None, contents: Mapping[str, Any], sources: Mapping[str, str], spec: str
+) -> dict[str, Any]:
     if where is None:
         return _dash()
     found = lookup(contents[where.source], where.pointer)
@@ -120,21 +164,15 @@ def _rendered(where: Cell | None, contents: Mapping[str, Any], sources: Mapping[
         if where.absent:
             return _dash()
         raise BadInput(f"{place}: not there, {spec} asks for it: run `dvc repro`, or mend the spec")
-    value: Any = found
-    if where.kind == "number":
-        sound = _number(found)
-    elif where.kind == "count":
-        sound = isinstance(found, int) and not isinstance(found, bool)
-    else:
-        sound = isinstance(found, Mapping) and all(
-            _number(found.get(part)) or (part == "underpowered" and isinstance(found.get(part), bool))
-            for part in PARTS[where.kind]
-        )
-        value = {part: found[part] for part in PARTS[where.kind]} if sound else None
-    if not sound:
+    value = value_of(found, where.kind)
+    if value is _MISSING:
         raise BadInput(f"{place}: not a {where.kind}, which {spec} asks for: mend the spec")
-    text = text_of(value, where)
+    try:
+        text = text_of(value, where)
+    except ValueError as error:
+        raise BadInput(f"{place}: {error}: run `dvc repro`") from error
     return {
+        "key": key,
         "value": value,
         "text": text,
         "latex": formatting.latex_cell(text),
@@ -172,13 +210,21 @@ def render(spec: Spec, seeds: Sequence[int], root: Path = Path()) -> dict[str, A
         for group in groups:
             title = block.title.replace("{group}", group) if block.title else None
             for row in block.rows:
-                places = [cell(row, column, group) for column in spec.columns]
-                cells = [_rendered(place, contents, sources, declared) for place in places]
+                cells = [
+                    _rendered(
+                        macro(spec.id, block, row, column, group), cell(row, column, group), contents, sources, declared
+                    )
+                    for column in spec.columns
+                ]
                 rows.append({"block": title, "title": row.title, "cells": cells})
+    names = [entry["key"] for row in rows for entry in row["cells"] if entry["key"]]
+    for name in set(names):
+        if names.count(name) > 1:
+            raise BadInput(f"{declared}: two cells are called {name}: give a block, a row or a column another key")
     known = notes.sentences(contents["summary"], contents.get("tests"), seeds[0])
     used = {entry["source"] for row in rows for entry in row["cells"] if entry["source"]} | {sources["summary"]}
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "id": spec.id,
         "label": "tab:" + "-".join(spec.id.split("_")[2:]),
         "study": spec.study,

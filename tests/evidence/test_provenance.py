@@ -8,7 +8,7 @@ import pytest
 import studies
 
 from mono_s2s import files, params
-from mono_s2s.evidence import index, metadata, provenance, schemas, specs
+from mono_s2s.evidence import index, metadata, numbers, provenance, schemas, specs
 from mono_s2s.files import BadInput
 
 FOLDER = Path("paper_evidence")
@@ -55,6 +55,47 @@ def test_a_number_in_full(study):
     assert set(value["value"]) == {"mean", "sd"}
     assert table["extraction_date"] == "2026-11-20"
     assert table["source_experiment"] == value["experiments"]
+
+
+def test_a_declared_number_in_full(study):
+    found = files.read_json(FOLDER / "provenance.json")["numbers"]
+    value = found["t5.hotflip.difference.delta_nll"]
+    assert value["file"] == SUMMARY
+    assert value["pointer"] == "/metrics/hotflip.delta_nll_per_token/difference"
+    assert value["md5"] == files.md5(Path(SUMMARY))
+    assert value["stage"] == "paper_evidence/dvc.yaml:aggregate@t5_experiments"
+    assert value["experiments"] == [f"t5_experiments_demo_seed{seed}_20261120" for seed in studies.SEEDS]
+    assert value["commits"] == ["c" * 40]
+    parts = value["parts"]
+    assert value["text"] == f"{parts['mean']} {parts['range']}"
+    assert parts["range"] == f"[{parts['lower']}, {parts['upper']}]"
+    # Of one seed: that seed's run alone.
+    data = found["lm.data.train.examples"]
+    assert data["experiments"] == [f"{made_up.TEXT}_demo_seed42_20261120"]
+    assert data["stage"] == f"stages/dvc.yaml:collect@{made_up.TEXT}-42"
+
+
+def test_every_macro_is_traced(study):
+    found = schemas.read(FOLDER / "provenance.json", provenance.Provenance)
+    values = [value for table in found.tables.values() for value in table.extracted_values.values()]
+    values += found.numbers.values()
+    traced = {value.key: value.text for value in values}
+    traced |= {f"{value.key}.{part}": text for value in values for part, text in value.parts.items()}
+    assert traced == {key: place.text for key, place in numbers.keys().items()}
+    assert len(traced) == (FOLDER / "numbers.tex").read_text().count(r"\monosnumber")
+
+
+def test_numbers_edited_since_are_refused(study):
+    path = FOLDER / "numbers.tex"
+    text = path.read_text()
+    name = "{t5.seeds.n}{5}"
+    assert name in text
+    path.write_text(text.replace(name, "{t5.seeds.n}{6}"))
+    assert refusal() == (
+        "paper_evidence/numbers.tex: not what the tables and paper_evidence/specs/numbers.yaml say: run `dvc repro`"
+    )
+    path.unlink()
+    assert refusal().startswith("paper_evidence/numbers.tex: not what")
 
 
 def test_tables_of_one_run_name_that_run(study):
@@ -107,7 +148,7 @@ def test_a_table_edited_since_is_refused(study):
 def test_a_source_that_no_stage_wrote_is_refused(study):
     path = Path("paper_evidence/dvc.lock")
     path.write_text("schema: '2.0'\nstages: {}\n")
-    assert refusal() == f"{SUMMARY}: no stage in dvc.lock wrote it, yet a table draws on it: run `dvc repro`"
+    assert refusal() == f"{SUMMARY}: no stage in dvc.lock wrote it, yet the paper draws on it: run `dvc repro`"
 
 
 def test_a_table_that_was_not_rendered_is_refused(study):

@@ -83,6 +83,7 @@ def test_printed_text_by_hand(study):
     table = files.read_json(FOLDER / "table_5_hotflip_attacks.json")
     row = next(row for row in table["rows"] if row["block"] == "HotFlip" and row["title"] == "ΔNLL")
     assert row["cells"][2] == {
+        "key": "table_5.hotflip.delta_nll_per_token.monotonic",
         "value": {"mean": 0.12345, "sd": 0.0449},
         "text": "0.123 ± 0.045",
         "latex": r"$0.123 \pm 0.045$",
