@@ -20,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+# Candidates that are listed.
+MOST = 20
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -168,6 +170,86 @@ def sweep(
 
         _show_sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
     if not found["winner"]:
+        raise typer.Exit(1)
+
+
+def _several(query: str, found: list[str], places: Any) -> None:
+    """What a query may mean, with the command for each."""
+    typer.echo(f"{query}: {len(found)} numbers; choose one:", err=True)
+    width = max(len(key) for key in found)
+    for key in found[:MOST]:
+        place = places[key]
+        where = " | ".join(part for part in (place.row, place.column) if part) or place.study
+        typer.echo(f"  mono trace {key:<{width}}  {place.text}  ({where})", err=True)
+    if len(found) > MOST:
+        typer.echo(f"  and {len(found) - MOST} more: add words, such as table_5 or monotonic", err=True)
+
+
+@app.command()
+def trace(
+    number: Annotated[list[str], typer.Argument(help="A number's name, words of it, or the text on the page.")],
+    as_json: AsJson = False,
+) -> None:
+    """Follow one printed number to its runs: raw value, pointer, file, seeds, stages, code, data, machine.
+
+    Exits with 0 if every link holds, 1 if one does not, 2 if there is no such number, 3 if there are several.
+    Example: mono trace table_5.monotonic.success
+    """
+    from mono_s2s.evidence import chain, finding
+    from mono_s2s.evidence import trace as tracing
+
+    query = " ".join(number)
+    try:
+        places = tracing.names()
+        found = finding.find(query, places)
+        traced = tracing.trace(found[0], places) if len(found) == 1 else None
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if traced is None:
+        if as_json:
+            typer.echo(to_json({"query": query, "candidates": found}), nl=False)
+        if found:
+            _several(query, found, places)
+            raise typer.Exit(3)
+        near = ", ".join(finding.nearest(query, places))
+        typer.echo(f"error: {query}: no number of the paper" + (f"; nearest: {near}" if near else ""), err=True)
+        raise typer.Exit(2)
+    if as_json:
+        typer.echo(to_json(traced), nl=False)
+    else:
+        from rich.console import Console
+        from rich.text import Text
+
+        console = Console(highlight=False)
+        for line in chain.plain(chain.lines(traced)):
+            style = "red" if line.startswith("BROKEN") else "bold" if line == traced["key"] else ""
+            console.print(Text(line, style=style), soft_wrap=True)
+    if traced["broken"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    list_numbers: Annotated[bool, typer.Option("--list", help="Name every number, not only how many.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which numbers of the paper are stale and because of what, before anything runs again.
+
+    Exits with 0 if none is stale, 1 if some are, 2 if it cannot be told. Example: mono explain
+    """
+    from mono_s2s.evidence import explain as explaining
+
+    try:
+        found = explaining.explain()
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(to_json(found), nl=False)
+    else:
+        typer.echo("\n".join(explaining.words(found, list_numbers)))
+    if found["stale"]:
         raise typer.Exit(1)
 
 

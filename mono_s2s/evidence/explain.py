@@ -79,9 +79,7 @@ class Touched:
 
     def _added_up(self, flag: Flag) -> list[Printed]:
         mine = [
-            number
-            for number in self.everything
-            if number.origin.study == flag.stage.study and number.origin.aggregated
+            number for number in self.everything if number.origin.study == flag.stage.study and number.origin.aggregated
         ]
         if flag.written:
             return self._no_longer_there([number for number in mine if number.place.source == flag.path], flag.path)
@@ -177,7 +175,9 @@ def explain(root: Path = Path()) -> dict[str, Any]:
     by_cause: dict[Cause, list[tuple[Flag, set[str]]]] = {}
     for flag in found:
         by_cause.setdefault(flag.cause, []).append((flag, {number.key for number in touched.by(flag)}))
-    stale = [number for number in everything if any(number.key in keys for flags in by_cause.values() for _, keys in flags)]
+    stale = [
+        number for number in everything if any(number.key in keys for flags in by_cause.values() for _, keys in flags)
+    ]
     told = []
     for cause, flags in by_cause.items():
         own = [number for number in everything if any(number.key in keys for _, keys in flags)]

@@ -41,8 +41,13 @@ def _words(key: str, place: Place, *, titles: bool) -> list[str]:
     return [word.casefold() for word in found if word]
 
 
+def _begins(one: str, word: str) -> bool:
+    """delta_nll begins delta_nll_per_token; p begins nothing but p."""
+    return word == one or word.startswith(f"{one}_")
+
+
 def _in(one: str, word: str) -> bool:
-    return one in word
+    return word == one or (len(one) > 2 and one in word)
 
 
 def _matching(
@@ -57,15 +62,19 @@ def _matching(
 
 
 def _by_words(asked: Sequence[str], places: Mapping[str, Place]) -> list[str]:
-    """The strictest way in which any number has all the words: words of names, words of titles, parts of words."""
+    """The strictest way in which any number has all the words: in its name, in its titles, as parts of words."""
     wholes = {key: place for key, place in places.items() if place.part_of is None}
-    ways = ((wholes, str.__eq__, False), (places, str.__eq__, False), (wholes, str.__eq__, True), (wholes, _in, True))
+    ways = (
+        *((wholes, str.__eq__, False), (places, str.__eq__, False), (wholes, _begins, False)),
+        *((wholes, str.__eq__, True), (wholes, _begins, True), (wholes, _in, True)),
+    )
     return next((found for where, fits, titles in ways if (found := _matching(asked, where, fits, titles=titles))), [])
 
 
 def _by_text(text: str, places: Mapping[str, Place]) -> list[str]:
     wanted = plain(text)
-    same = [key for key, place in places.items() if plain(place.text) == wanted]
+    same = [key for key, place in places.items() if place.text == text]
+    same = same or [key for key, place in places.items() if plain(place.text) == wanted]
     wholes = [key for key in same if places[key].part_of is None]
     return wholes or same
 

@@ -172,4 +172,3 @@ class Origins:
         else:
             records = set(metadata.RECORDS)
         return Origin(study, (int(seed),), frozenset(records), aggregated=False)
-

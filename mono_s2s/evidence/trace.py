@@ -7,8 +7,7 @@ of these tables.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from mono_s2s.evidence.lineage import Graph, Origin
 from mono_s2s.evidence.numbers import Place
 from mono_s2s.files import BadInput
 from mono_s2s.params import load_params
-from mono_s2s.scale import MODELS
+from mono_s2s.scale import ARMS, MODELS
 
 PROVENANCE = tables.FOLDER / "provenance.json"
 
@@ -88,10 +87,14 @@ class Chain:
             stale.append("it has no entry for this number")
         else:
             written = self.graph.writer(place.source)
-            wanted = {"file": place.source, "md5": written[1] if written else None}
-            if place.part_of is None:
-                wanted |= {"pointer": place.pointer, "value": place.value, "text": place.text}
-            stale += [f"{name} is another there" for name, value in wanted.items() if entry.get(name) != value]
+            found = {"file": entry["file"], "md5": entry["md5"], "text": entry["text"]}
+            wanted = {"file": place.source, "md5": written[1] if written else None, "text": place.text}
+            if place.part_of:
+                found["text"] = entry["parts"].get(self.key.removeprefix(f"{whole}."))
+            else:
+                found |= {"pointer": entry["pointer"], "value": entry["value"]}
+                wanted |= {"pointer": place.pointer, "value": place.value}
+            stale += [f"its {name} is another" for name in found if found[name] != wanted[name]]
         if stale:
             self.broken.append(f"{PROVENANCE}: stale, {', '.join(stale)}: run `dvc repro`")
         return {"stale": stale, "experiments": experiments}
@@ -112,7 +115,7 @@ class Chain:
             return
         above, values = self._values()
         name, pointers = _of_seed(above) if above else (Path(self.place.source).name, (self.place.pointer,))
-        for seed in [int(text) for text in values] or self.origin.seeds:
+        for seed in [seed for seed in self.origin.seeds if not values or str(seed) in values]:
             folder = paths.results(self.origin.study, seed).as_posix()
             file = self.file(f"{folder}/{name if above or not self.origin.aggregated else 'final_results.json'}")
             value = values.get(str(seed))
@@ -140,7 +143,7 @@ class Chain:
             experiment = {"id": own.experiment_id, "data_digest": own.data_digest, "checkpoints": mine}
         elif (experiment["checkpoints"], experiment["data_digest"]) != (mine, own.data_digest):
             self.broken.append(f"{PROVENANCE}: stale, {folder} has other digests: run `dvc repro`")
-        for name in self._files():
+        for name in self.files():
             self._copied(f"{folder}/{name}", collection.COPIED[name], own)
         records = [name for name in metadata.RECORDS if name in self.origin.records]
         return {
@@ -150,7 +153,8 @@ class Chain:
             "records": {name: own.stages[name].model_dump() for name in records},
         }
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
+        """Names of the results and per-example files, in a run's folder, that it was computed from."""
         return [name for name, record in collection.COPIED.items() if record in self.origin.records]
 
     def _copied(self, path: str, record: str, run: metadata.Metadata) -> None:
@@ -179,7 +183,7 @@ def _entry(content: Mapping[str, Any], key: str, place: Place) -> Mapping[str, A
     if place.table is None:
         return content.get("numbers", {}).get(key)
     values = content.get("tables", {}).get(place.table, {}).get("extracted_values", {})
-    return values.get(f"{place.row} / {place.column}" if place.row else place.column)
+    return next((entry for entry in values.values() if entry.get("key") == key), None)
 
 
 def _of_seed(pointer: str) -> tuple[str, tuple[str, ...]]:
@@ -197,10 +201,14 @@ def _of_seed(pointer: str) -> tuple[str, tuple[str, ...]]:
     return "evaluation_results.json", found
 
 
-def models(pointer: str) -> tuple[str, ...]:
-    """The models that a number is about, by its pointer; a difference is about both arms."""
-    named = [model for model in MODELS if model in pointer.split("/")]
-    return tuple(named) if named else ("baseline", "monotonic")
+def models(pointer: str, records: Iterable[str]) -> list[str]:
+    """The models that a number is about, by its pointer and the records behind it; a difference is about both arms."""
+    steps, trained = pointer.split("/"), [record.partition(".")[2] for record in records]
+    if named := [model for model in MODELS if model in steps]:
+        return named
+    if "reference_points" in steps or set(records) <= set(metadata.SHARED):
+        return []
+    return [arm for arm in ARMS if arm in trained] if any(trained) else list(ARMS)
 
 
 def trace(key: str, places: Mapping[str, Place], root: Path = Path()) -> dict[str, Any]:
@@ -224,9 +232,9 @@ def trace(key: str, places: Mapping[str, Place], root: Path = Path()) -> dict[st
         "value": place.value,
         "printed_in": printed_in,
         "source": source,
-        "models": list(models(place.pointer)),
+        "models": models(place.pointer, chain.origin.records),
         "runs": runs,
-        "files": chain._files(),
+        "files": chain.files(),
         "stages": chain.stages(),
         "provenance_stale": provenance["stale"],
         # One line each, however many links lead over it.
@@ -241,8 +249,3 @@ def names(root: Path = Path()) -> dict[str, Place]:
         BadInput: a table or a declared number cannot be read.
     """
     return numbers.collect(printed.rendered(root), load_params(root).seeds, root)
-
-
-def dumps(value: Any) -> str:
-    """A value on one line."""
-    return json.dumps(value, ensure_ascii=False)

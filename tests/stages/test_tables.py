@@ -20,7 +20,10 @@ def test_follows_the_results(study):
     studies.change(study / "experiment_results/t5_experiments/aggregated/all_seeds_summary.json", edit)
     studies.run(study, COMMAND)
     # Rounded to nothing, it is not a negative nothing.
-    assert r"validation_nll_per_token.difference}{$0.000$}" in (study / "paper_evidence/table_3_multiseed_training.tex").read_text()
+    assert (
+        r"validation_nll_per_token.difference}{$0.000$}"
+        in (study / "paper_evidence/table_3_multiseed_training.tex").read_text()
+    )
 
 
 def test_refuses_a_missing_source(study):
