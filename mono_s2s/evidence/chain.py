@@ -9,8 +9,8 @@ from typing import Any
 
 WIDTH = 80
 _LABEL = 11
-# With more stages behind a number, their parameters are left to --json.
-_STAGES_IN_FULL = 2
+# With more stages behind a number, their parameters are left to --json; with many, all but their commits and times.
+_STAGES_IN_FULL, _STAGES_IN_SHORT = 1, 2
 _PARAMETER_LINES = 4
 Line = tuple[str, str]
 
@@ -61,8 +61,8 @@ def _by_seed(found: Mapping[int, str]) -> str:
     groups: dict[str, list[int]] = {}
     for seed, value in found.items():
         groups.setdefault(value, []).append(seed)
-    if len(groups) == 1:
-        return next(iter(groups))
+    if len(groups) < 2:
+        return next(iter(groups), "")
     return "; ".join(f"{value} (seed {', '.join(map(str, seeds))})" for value, seeds in groups.items())
 
 
@@ -166,12 +166,23 @@ def _stage(one: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], study: str
         yield from _wrapped("built on", ", ".join(one["upstream"]))
 
 
+def _table_of_stages(stages: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    yield "", ""
+    for place, one in enumerate(stages):
+        records = {run["seed"]: run["records"][one["record"]] for run in runs if one["record"] in run["records"]}
+        code = _by_seed({seed: _code(record) for seed, record in records.items()}) or "no record"
+        yield from _wrapped("" if place else "stages", f"{one['record']:<16}{code}")
+
+
 def lines(found: Mapping[str, Any]) -> list[Line]:
     """The chain as labels and texts, first what is printed, last what does not hold."""
     told = [(found["key"], ""), *_head(found), *_runs(found)]
     full = len(found["stages"]) <= _STAGES_IN_FULL
-    for one in found["stages"]:
-        told += _stage(one, found["runs"], found["study"], full)
+    if len(found["stages"]) > _STAGES_IN_SHORT:
+        told += _table_of_stages(found["stages"], found["runs"])
+    else:
+        for one in found["stages"]:
+            told += _stage(one, found["runs"], found["study"], full)
     told.append(("", ""))
     if found["broken"]:
         for line in found["broken"]:

@@ -21,7 +21,7 @@ _SAME = (
 
 
 def plain(text: str) -> str:
-    """A printed number without what a keyboard, LaTeX or a PDF may write otherwise: signs, spaces, thousands, daggers."""
+    """A printed number without what LaTeX, a PDF or a keyboard writes otherwise: signs, spaces, thousands, daggers."""
     for pattern, same in _SAME:
         text = pattern.sub(same, text)
     return text
@@ -31,13 +31,18 @@ def _numeric(text: str) -> bool:
     return re.match(r"[<\[(]?[-+]?\.?\d", plain(text)) is not None
 
 
-def _words(key: str, place: Place, *, titles: bool) -> list[str]:
-    """The words that a number answers to: those of its name, with `titles` also those printed at row and column."""
+# What of a number a word is looked for in: the parts of its name between dots, those between underscores too, and the
+# words printed at its row and column.
+_NAME, _PARTS, _TITLES = range(3)
+
+
+def _words(key: str, place: Place, where: int) -> list[str]:
     found = key.split(".")
-    if titles:
-        found += re.split(r"[\s./,:%]+", f"{place.row or ''} {place.column or ''}")
+    if where >= _PARTS:
         # hotflip.clean_rougeL answers to clean and to rougeL.
-        found += [part for word in key.split(".") for part in word.split("_")]
+        found += [part for word in found for part in word.split("_")]
+    if where >= _TITLES:
+        found += re.split(r"[\s./,:%]+", f"{place.row or ''} {place.column or ''}")
     return [word.casefold() for word in found if word]
 
 
@@ -51,24 +56,24 @@ def _in(one: str, word: str) -> bool:
 
 
 def _matching(
-    asked: Sequence[str], places: Mapping[str, Place], fits: Callable[[str, str], bool], *, titles: bool
+    asked: Sequence[str], places: Mapping[str, Place], fits: Callable[[str, str], bool], where: int
 ) -> list[str]:
     found = []
     for key, place in places.items():
-        words = _words(key, place, titles=titles)
+        words = _words(key, place, where)
         if all(any(fits(one, word) for word in words) for one in asked):
             found.append(key)
     return found
 
 
 def _by_words(asked: Sequence[str], places: Mapping[str, Place]) -> list[str]:
-    """The strictest way in which any number has all the words: in its name, in its titles, as parts of words."""
+    """The numbers that have all the words, in the strictest way in which any number has them."""
     wholes = {key: place for key, place in places.items() if place.part_of is None}
     ways = (
-        *((wholes, str.__eq__, False), (places, str.__eq__, False), (wholes, _begins, False)),
-        *((wholes, str.__eq__, True), (wholes, _begins, True), (wholes, _in, True)),
+        *((wholes, str.__eq__, _NAME), (places, str.__eq__, _NAME), (wholes, _begins, _NAME)),
+        *((wholes, str.__eq__, _PARTS), (wholes, _begins, _TITLES), (wholes, _in, _TITLES)),
     )
-    return next((found for where, fits, titles in ways if (found := _matching(asked, where, fits, titles=titles))), [])
+    return next((found for among, fits, where in ways if (found := _matching(asked, among, fits, where))), [])
 
 
 def _by_text(text: str, places: Mapping[str, Place]) -> list[str]:
@@ -82,8 +87,8 @@ def _by_text(text: str, places: Mapping[str, Place]) -> list[str]:
 def find(query: str, places: Mapping[str, Place]) -> list[str]:
     """Names of the numbers that a query may mean, one for each place that they are read from; empty for none.
 
-    A query is a number's name, `table 5 monotonic success` or other words of its name, row and column, its printed text, or
-    text and words together.
+    A query is a number's name, `table 5 monotonic success` or other words of its name, row and column, its printed
+    text, or text and words together.
 
     Args:
         query: what is looked for.

@@ -118,10 +118,16 @@ def _of_metric(metric: str, part: str) -> set[str]:
 
 
 _CORRECTED = ("", "/p_holm", "/rejected")
-_OF_TRAINING = {
+# Top keys of the aggregated files that are of one kind; what params.yaml says is of no run.
+_WHOLE: dict[str, set[str]] = {
+    "datasets": {"evaluate"},
+    "reference_points": {"evaluate"},
     "budget": {"train.baseline", "train.monotonic"},
     "model": {"train.baseline"},
     "constraint": {"train.monotonic"},
+    "data_digest": {"corpus"},
+    "source": {"corpus"},
+    **{key: set() for key in ("alpha", "confidence", "contrast", "families", "scale", "seeds", "study", "test")},
 }
 
 
@@ -136,10 +142,8 @@ def _aggregated(pointer: str, families: Iterable[Iterable[str]]) -> set[str]:
         # Holm's correction looks at every metric of the family.
         family = next((list(names) for names in families if key in names), [key]) if part in _CORRECTED else [key]
         return set().union(*(_of_metric(metric, "") for metric in family))
-    if top in ("datasets", "reference_points"):
-        return {"evaluate"}
-    if top in _OF_TRAINING:
-        return _OF_TRAINING[top]
+    if top in _WHOLE:
+        return _WHOLE[top]
     if top == "attacks" and key in metadata.RECORDS:
         return {key}
     return set(metadata.RECORDS)

@@ -114,10 +114,10 @@ class Chain:
         if self.origin.study is None:
             return
         above, values = self._values()
-        name, pointers = _of_seed(above) if above else (Path(self.place.source).name, (self.place.pointer,))
+        name, pointers = _of_seed(above) if above else (self._own(), (self.place.pointer,))
         for seed in [seed for seed in self.origin.seeds if not values or str(seed) in values]:
             folder = paths.results(self.origin.study, seed).as_posix()
-            file = self.file(f"{folder}/{name if above or not self.origin.aggregated else 'final_results.json'}")
+            file = self.file(f"{folder}/{name}")
             value = values.get(str(seed))
             if value is not None and file["intact"] and pointers:
                 own = [tables.lookup(self.content(file["path"]), pointer) for pointer in pointers]
@@ -130,6 +130,13 @@ class Chain:
                 "pointers": list(pointers) if above else [],
                 **self._recorded(folder, experiments.get(folder)),
             }
+
+    def _own(self) -> str:
+        """The file of a run that stands for it where no value of its own is told."""
+        if not self.origin.aggregated:
+            return Path(self.place.source).name
+        results = [name for name in self.files() if name.endswith(".json")]
+        return results[0] if len(results) == 1 else "final_results.json"
 
     def _recorded(self, folder: str, experiment: Mapping[str, Any] | None) -> dict[str, Any]:
         """A run's digests as provenance.json has them, its processes as metadata.json has them."""
