@@ -170,7 +170,14 @@ def explain(root: Path = Path()) -> dict[str, Any]:
     except BaseException:
         status.stop()
         raise
-    found = causes.Reader(graph, ledger.Checkout(root), root).flags(status.read())
+    return report(status.read(), everything, graph, params, root)
+
+
+def report(
+    status: Mapping[str, Any], everything: Sequence[Printed], graph: Graph, params: Params, root: Path = Path()
+) -> dict[str, Any]:
+    """What DVC's answer means for the numbers: counts, and each cause with its stages and numbers."""
+    found = causes.Reader(graph, ledger.Checkout(root), root).flags(status)
     touched = Touched(everything, graph, params, root)
     by_cause: dict[Cause, list[tuple[Flag, set[str]]]] = {}
     for flag in found:
