@@ -95,7 +95,7 @@ def edited_format(clone: Clone):
     return ("paper_evidence/specs/table_6.yaml", "changed", [{"stage": "tables", "studies": {}}]), wanted
 
 
-EDITS = (edited_attack, edited_parameter, edited_data_card, edited_training_seed_by_hand, edited_format)
+EDITS = (edited_attack, edited_parameter, edited_data_card, edited_result, edited_format)
 
 
 @pytest.mark.parametrize(
