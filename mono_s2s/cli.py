@@ -20,8 +20,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Candidates that are listed.
-MOST = 20
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -173,16 +171,70 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _several(query: str, found: list[str], places: Any) -> None:
-    """What a query may mean, with the command for each."""
-    typer.echo(f"{query}: {len(found)} numbers; choose one:", err=True)
-    width = max(len(key) for key in found)
-    for key in found[:MOST]:
-        place = places[key]
-        where = " | ".join(part for part in (place.row, place.column) if part) or place.study
-        typer.echo(f"  mono trace {key:<{width}}  {place.text}  ({where})", err=True)
-    if len(found) > MOST:
-        typer.echo(f"  and {len(found) - MOST} more: add words, such as table_5 or monotonic", err=True)
+@app.command()
+def audit(
+    paper: Annotated[Path, typer.Argument(help="The paper's main LaTeX file.")],
+    results: Annotated[list[Path], typer.Option("--results", help="A folder with results; more may follow.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDERS]...", help="Further folders.")] = None,
+    allow: Annotated[Path | None, typer.Option(help="Rules for numbers that need no source, one a line.")] = None,
+    numbers: Annotated[Path | None, typer.Option(help="The paper's macros; else numbers.tex beside the paper.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the paper's tables, annotated, to this page.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List supported numbers, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each number in a LaTeX paper whether folders of results say the same.
+
+    Exit status: 0 all supported; 1 paper or results cannot be read; 3 a number is contradicted; 4 one is rounded
+    wrongly; 5 two tables come from different runs; 6 a number is without a source. The first of these counts.
+
+    Example: mono audit paper.tex --results experiment_results --html audit.html
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence.audit import report as auditing
+
+    try:
+        report, grids = auditing.audit(paper, [*results, *(more or [])], allow, numbers)
+        if html is not None:
+            from mono_s2s.evidence.audit import page
+
+            files.write_text(html, page.render(report, grids))
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        from rich.console import Console
+
+        from mono_s2s.evidence.audit import terminal
+
+        terminal.show(report, Console(highlight=False), everything=everything)
+    raise typer.Exit(auditing.exit_code(report))
+
+
+@app.command()
+def duplicates(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with runs, ours or others'.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find runs that are one run under several names; exit with 1 if there are any.
+
+    Example: mono duplicates experiment_results
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence import duplicates as comparing
+
+    try:
+        report = comparing.find(folders)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        for line in comparing.lines(report):
+            typer.echo(line)
+    raise typer.Exit(comparing.exit_code(report))
 
 
 @app.command()
@@ -195,38 +247,9 @@ def trace(
     Exits with 0 if every link holds, 1 if one does not, 2 if there is no such number, 3 if there are several.
     Example: mono trace table_5.monotonic.success
     """
-    from mono_s2s.evidence import chain, finding
-    from mono_s2s.evidence import trace as tracing
+    from mono_s2s.evidence import answers
 
-    query = " ".join(number)
-    try:
-        places = tracing.names()
-        found = finding.find(query, places)
-        traced = tracing.trace(found[0], places) if len(found) == 1 else None
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    if traced is None:
-        if as_json:
-            typer.echo(to_json({"query": query, "candidates": found}), nl=False)
-        if found:
-            _several(query, found, places)
-            raise typer.Exit(3)
-        near = ", ".join(finding.nearest(query, places))
-        typer.echo(f"error: {query}: no number of the paper" + (f"; nearest: {near}" if near else ""), err=True)
-        raise typer.Exit(2)
-    if as_json:
-        typer.echo(to_json(traced), nl=False)
-    else:
-        from rich.console import Console
-        from rich.text import Text
-
-        console = Console(highlight=False)
-        for line in chain.plain(chain.lines(traced)):
-            style = "red" if line.startswith("BROKEN") else "bold" if line == traced["key"] else ""
-            console.print(Text(line, style=style), soft_wrap=True)
-    if traced["broken"]:
-        raise typer.Exit(1)
+    raise typer.Exit(answers.trace(" ".join(number), as_json))
 
 
 @app.command()
@@ -238,19 +261,9 @@ def explain(
 
     Exits with 0 if none is stale, 1 if some are, 2 if it cannot be told. Example: mono explain
     """
-    from mono_s2s.evidence import explain as explaining
+    from mono_s2s.evidence import answers
 
-    try:
-        found = explaining.explain()
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    if as_json:
-        typer.echo(to_json(found), nl=False)
-    else:
-        typer.echo("\n".join(explaining.words(found, list_numbers)))
-    if found["stale"]:
-        raise typer.Exit(1)
+    raise typer.Exit(answers.explain(list_numbers, as_json))
 
 
 if __name__ == "__main__":
