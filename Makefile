@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup evidence test show sweep readme deps lint format lock clean
+.PHONY: help setup evidence paper test show sweep readme deps lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## What can be typed here
@@ -15,6 +15,17 @@ help: ## What can be typed here
 setup: $(VENV)/.installed ## The environment, from the lock file
 evidence: $(VENV)/.installed ## Every seed, attacks, statistics, tables, provenance (`dvc repro`)
 	dvc repro
+
+# Each choice of monos2s.sty's options has its folder: build/paper, build/paper-audit.
+comma := ,
+PDF = build/paper$(addprefix -,$(subst $(comma),-,$(OPTIONS)))
+paper: ## The evidence as build/paper/paper.pdf, with LaTeX; OPTIONS=audit links each number, OPTIONS=anonymous
+	@command -v latexmk >/dev/null || { echo "latexmk is missing: install LaTeX, on Debian latexmk and texlive-latex-recommended"; exit 1; }
+	@mkdir -p $(PDF)
+	@latexmk -cd -pdf -interaction=nonstopmode -halt-on-error -outdir=../$(PDF) \
+		-usepretex='\PassOptionsToPackage{$(OPTIONS)}{monos2s}' paper_evidence/paper.tex >$(PDF)/latexmk.log 2>&1 \
+		|| { sed -n '/^!/,/^l\./p' $(PDF)/paper.log; exit 1; }
+	@echo $(PDF)/paper.pdf
 
 test: $(VENV)/.installed-test ## All tests, in the same environment
 	$(BIN)/ruff check .

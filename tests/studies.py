@@ -208,7 +208,7 @@ def lay_out(root):
     ignored = shutil.ignore_patterns("__pycache__", "dvc.lock")
     for name in ("mono_s2s", "stages", "scales", "data/demo", "paper_evidence/specs", "paper_evidence/templates"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in ("params.yaml", "requirements.lock"):
+    for name in ("params.yaml", "requirements.lock", "paper_evidence/monos2s.sty", "paper_evidence/paper.tex"):
         shutil.copy(ROOT / name, root / name)
     return root
 

@@ -91,6 +91,38 @@ def test_tables_as_json(study):
     assert len(json.loads(mono("tables", "1", "4", "--json"))) == 2
 
 
+def test_numbers_are_listed_with_their_texts(study):
+    text = mono("numbers", "t5.hotflip.difference.delta_nll")
+    found = json.loads(mono("numbers", "--json"))["numbers"]
+    shown = {key: place for key, place in found.items() if key.startswith("t5.hotflip.difference.delta_nll")}
+    assert len(shown) == 6
+    listed = [line.split()[0] for line in text.splitlines() if "t5." in line]
+    assert sorted(listed) == list(shown)
+    assert listed[:2] == ["t5.hotflip.difference.delta_nll", "t5.hotflip.difference.delta_nll.mean"]
+    for place in shown.values():
+        assert place["text"] in text
+        assert f"{place['source']}#{place['pointer']}" in text
+    assert "lm.seeds" in mono("numbers")
+
+
+def test_a_number_that_nobody_has(study):
+    assert mono("numbers", "t5.hotflip.diference", ok=False).startswith(
+        "error: no number is called t5.hotflip.diference: did you mean t5.hotflip.difference"
+    )
+
+
+def test_the_names_in_a_paper(study, tmp_path):
+    paper = tmp_path / "paper.tex"
+    paper.write_text("\\evidence{t5.seeds.n}\\evidence{t5.seeds.n}\\evidence{lm.scale}")
+    assert mono("numbers", "--tex", str(paper)) == f"{paper}: 2 numbers by name, all known\n"
+    paper.write_text("\n\\evidence{t5.seeds.m}")
+    fault = f"{paper}:2: no number is called t5.seeds.m: did you mean t5.seeds.n"
+    assert mono("numbers", "--tex", str(paper), ok=False).startswith(f"error: {fault}")
+    (found,) = json.loads(mono("numbers", "--tex", str(paper), "--json", ok=False))["faults"]
+    assert found.startswith(fault)
+    assert "cannot be read" in mono("numbers", "--tex", "none.tex", ok=False)
+
+
 def test_tables_that_are_not_there(study):
     assert mono("tables", "9", ok=False) == "error: table 9: there are 1, 2, 3, 4, 5, 6, 7\n"
     shutil.rmtree("paper_evidence")

@@ -7,6 +7,7 @@ with its standard deviation say, has one name more for each: `<name>.mean`, `<na
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from mono_s2s.scale import STUDIES, Section, read_yaml, typed
 
 DECLARED = SPECS / "numbers.yaml"
 RENDERED = tables.FOLDER / "numbers.tex"
-_KEY = r"^[A-Za-z][A-Za-z0-9]*([._-][A-Za-z0-9]+)*$"
+_WORD = re.compile(r"\{(\w+)\}")
 
 
 class Entry(Cells):
@@ -46,6 +47,13 @@ class Entry(Cells):
     def _says_how(self) -> Self:
         if self.decimals is None and self.kind not in (*PLAIN, "test"):
             raise ValueError(f"key {self.key}: decimals: missing: a {self.kind} needs them")
+        words = set(self.each) | ({"group"} if self.over else set())
+        for word in [*_WORD.findall(self.key), *_WORD.findall(self.pointer)]:
+            if word not in words:
+                raise ValueError(f"key {self.key}: nothing says what {{{word}}} stands for: add it to each")
+        for part in (_WORD.sub("", self.key), *(name for names in self.each.values() for name in names)):
+            if not re.fullmatch(r"[A-Za-z0-9._-]*", part):
+                raise ValueError(f"key {self.key}: letters, digits, dots, underscores and hyphens alone make a name")
         return self
 
 

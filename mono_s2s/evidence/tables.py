@@ -218,7 +218,7 @@ def render(spec: Spec, seeds: Sequence[int], root: Path = Path()) -> dict[str, A
                 ]
                 rows.append({"block": title, "title": row.title, "cells": cells})
     names = [entry["key"] for row in rows for entry in row["cells"] if entry["key"]]
-    for name in set(names):
+    for name in dict.fromkeys(names):
         if names.count(name) > 1:
             raise BadInput(f"{declared}: two cells are called {name}: give a block, a row or a column another key")
     known = notes.sentences(contents["summary"], contents.get("tests"), seeds[0])

@@ -85,10 +85,108 @@ def test_spreads_and_intervals():
         ("[−1.00, 0.25]", r"$[-1.00,\,0.25]$"),
         ("0.0625†", r"$0.0625^{\dagger}$"),
         ("–", "--"),
+        ("< 0.001", "$< 0.001$"),
+        ("47.4%", r"$47.4\%$"),
+        ("1,414,647,808", "$1{,}414{,}647{,}808$"),
     ],
 )
 def test_cells_in_latex(text, expected):
     assert formatting.latex_cell(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0.0004, 3, "< 0.001"),
+        (0.00099, 3, "< 0.001"),
+        (0.001, 3, "0.001"),
+        (0.0625, 4, "0.0625"),
+        # Half to even, as everywhere.
+        (0.0625, 3, "0.062"),
+        (0.1875, 3, "0.188"),
+        (0, 3, "< 0.001"),
+        (1, 3, "1.000"),
+        (0.9999, 3, "1.000"),
+        (1e-300, 2, "< 0.01"),
+    ],
+)
+def test_p_values(value, decimals, text):
+    assert formatting.p_value(value, decimals) == text
+
+
+@given(st.floats(0, 1), st.integers(1, 6))
+def test_no_p_value_reads_as_nothing(value, decimals):
+    text = formatting.p_value(value, decimals)
+    assert any(digit in "123456789" for digit in text)
+    assert text.startswith("< ") == (Decimal(repr(value)) < Decimal(1).scaleb(-decimals))
+    assert formatting.relation(text) == (text if text.startswith("<") else f"= {text}")
+
+
+@pytest.mark.parametrize("value", [-0.001, 1.001, math.nan, math.inf])
+def test_what_is_no_p_value(value):
+    with pytest.raises(ValueError, match="is no p value"):
+        formatting.p_value(value, 3)
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "text"),
+    [
+        (0.474, 1, "47.4%"),
+        (0.4745, 1, "47.4%"),
+        (1, 0, "100%"),
+        (-0.00001, 1, "0.0%"),
+        (-0.125, 0, "−12%"),
+        (0.95, 0, "95%"),
+        (12.3456, 1, "1234.6%"),
+    ],
+)
+def test_percentages(share, decimals, text):
+    assert formatting.percent(share, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (999, "999"), (1000, "1,000"), (-1234567, "−1,234,567"), (10**12, "1,000,000,000,000")],
+)
+def test_thousands(value, text):
+    assert formatting.grouped(value) == text
+
+
+def test_lists():
+    assert formatting.listed([42]) == "42"
+    assert formatting.listed([42, 1337, 12345]) == "42, 1337, 12345"
+
+
+@pytest.mark.parametrize(
+    ("text", "latex", "bare"),
+    [
+        ("−0.123 ± 0.045", r"\monosminus 0.123\monospm 0.045", ""),
+        ("−0.50 [−1.00, 0.25]", r"\monosminus 0.50~[\monosminus 1.00,~0.25]", ""),
+        ("[−1.00, 0.25]", r"[\monosminus 1.00,~0.25]", ""),
+        ("0.0625†", r"0.0625\monosdagger ", ""),
+        ("< 0.001", r"\monosless 0.001", ""),
+        ("= 0.062", r"\monosequal 0.062", ""),
+        ("47.4%", r"47.4\%", "47.4"),
+        ("−1,234,567", r"\monosminus 1{,}234{,}567", "-1234567"),
+        ("0.123", "0.123", "0.123"),
+        ("42, 1337", "42,~1337", ""),
+        ("5", "5", "5"),
+    ],
+)
+def test_numbers_in_sentences(text, latex, bare):
+    assert formatting.prose(text) == latex
+    assert formatting.bare(text) == bare
+
+
+def test_a_sign_without_a_command():
+    with pytest.raises(ValueError, match="'1 × 2' has a sign without a command"):
+        formatting.prose("1 × 2")
+
+
+@given(USUAL, st.integers(0, 6))
+def test_the_bare_value_is_the_printed_one(value, decimals):
+    text = formatting.fixed(value, decimals)
+    assert Decimal(formatting.bare(text)) == Decimal(text.replace("−", "-"))
 
 
 def test_text_in_latex():
