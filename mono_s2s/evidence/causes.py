@@ -167,7 +167,9 @@ class Reader:
             if what == "not in cache" or (what == "deleted" and path.startswith(_HEAVY)):
                 continue
             words = "is missing" if what == "deleted" else f"was changed after stage {stage.name} wrote it"
-            yield Flag(stage, Cause(kind_of(path), path, words), path, written=True)
+            folder = Path(path).parent
+            gone = what == "deleted" and not (self.root / folder).exists()
+            yield Flag(stage, Cause(kind_of(path), folder.as_posix() if gone else path, words), path, written=True)
 
     def _switched(self, entry: ledger.Entry, deps: Mapping[str, Any]) -> Cause | None:
         """The change of `scale`, where that is what gives a stage another parameter file."""

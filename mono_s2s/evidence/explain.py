@@ -26,7 +26,7 @@ class Touched:
     def __init__(self, everything: Sequence[Printed], graph: Graph, params: Params, root: Path = Path()) -> None:
         self.everything, self.graph, self.params, self.root = everything, graph, params, root
         self.notes: list[str] = []
-        self._differing: set[str] | None = None
+        self._differing: tuple[set[str], set[str]] | None = None
 
     def by(self, flag: Flag) -> list[Printed]:
         """The numbers that one reason for one stage to run again makes stale."""
@@ -95,30 +95,40 @@ class Touched:
         if flag.key == "seeds":
             lead = self.params.seeds[:1]
             return [number for number in self.everything if number.origin.aggregated or [*number.origin.seeds] != lead]
-        differing = self._rerendered()
+        tables_differ, lines_differ = self._rerendered()
+        differing = tables_differ | lines_differ
+        path = Path(flag.path)
+        if flag.written and path == numbers.RENDERED:
+            differing = lines_differ
         found = [number for number in self.everything if number.key in differing]
         if flag.written and "/table_" in flag.path:
-            return [number for number in found if number.place.table == Path(flag.path).stem]
+            return [number for number in found if number.place.table == path.stem and number.key in tables_differ]
         if flag.path.startswith("experiment_results/"):
             return [number for number in found if number.place.source == flag.path]
-        spec = Path(flag.path)
-        if spec.parent == specs.SPECS:
-            return [number for number in found if number.table == (spec.stem if spec.stem != "numbers" else "prose")]
+        if path.parent == specs.SPECS:
+            return [number for number in found if number.table == (path.stem if path.stem != "numbers" else "prose")]
         return found
 
-    def _rerendered(self) -> set[str]:
-        """Keys of the numbers that would be printed otherwise, were the tables rendered now."""
+    def _rerendered(self) -> tuple[set[str], set[str]]:
+        """Keys of the numbers that the tables, and numbers.tex, would print otherwise, were they rendered now."""
         if self._differing is None:
             before = {number.key: number.place for number in self.everything}
             try:
                 again = [tables.render(spec, self.params.seeds, self.root) for spec in specs.load(self.root)]
                 after = numbers.collect(again, self.params.seeds, self.root)
-                self._differing = {key for key, place in before.items() if after.get(key) != place}
+                lines = printed.lines(self.root)
+                other = {
+                    place.part_of or key for key, place in after.items() if lines.get(key) != printed.line(key, place)
+                }
+                self._differing = (
+                    {key for key, place in before.items() if after.get(key) != place},
+                    {key for key in before if key in other or key not in after},
+                )
                 if more := sum(place.part_of is None for key, place in after.items() if key not in before):
                     self.notes.append(f"{more} more would be printed: the specs ask for them, no table has them yet")
             except BadInput as error:
                 self.notes.append(f"the tables cannot be rendered now, so all of their numbers count: {error}")
-                self._differing = set(before)
+                self._differing = (set(before), set(before))
         return self._differing
 
 

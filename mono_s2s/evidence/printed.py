@@ -41,7 +41,10 @@ def rendered(root: Path = Path()) -> list[dict[str, Any]]:
     paths = sorted((root / tables.FOLDER).glob("table_*.json"), key=lambda path: int(path.stem.split("_")[1]))
     if not paths:
         raise BadInput("paper_evidence: no table_*.json here: run `dvc repro`, or go to the top folder of the checkout")
-    return [schemas.read(path, tables.Table).model_dump() for path in paths]
+    try:
+        return [schemas.read(path, tables.Table).model_dump() for path in paths]
+    except BadInput as error:
+        raise BadInput(f"{error}: rendered by other code than this: run `dvc repro`") from error
 
 
 def origins(params: Params, root: Path = Path()) -> Origins:
@@ -78,3 +81,15 @@ def matches(content: Any, place: Place) -> bool:
     if isinstance(place.value, Mapping):
         return isinstance(found, Mapping) and all(found.get(key) == part for key, part in place.value.items())
     return found == place.value
+
+
+def line(key: str, place: Place) -> str:
+    """A number's line in numbers.tex."""
+    return numbers.to_latex({key: place}).splitlines()[-1]
+
+
+def lines(root: Path = Path()) -> dict[str, str]:
+    """Every number's line in numbers.tex by its name, as the file lies there; none where there is no file."""
+    path = root / numbers.RENDERED
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return {found.split("{", 2)[1].partition("}")[0]: found for found in text.splitlines() if found.startswith("\\")}

@@ -61,8 +61,12 @@ class Chain:
 
     def printed_in(self) -> dict[str, Any]:
         """The file that prints it."""
-        path = tables.FOLDER / f"{self.place.table}.json" if self.place.table else numbers.RENDERED
-        return self.file(path.as_posix())
+        if self.place.table:
+            return self.file((tables.FOLDER / f"{self.place.table}.json").as_posix())
+        found = self.file(numbers.RENDERED.as_posix())
+        if found["intact"] and printed.lines(self.root).get(self.key) != printed.line(self.key, self.place):
+            self.broken.append(f"{numbers.RENDERED}: {self.key}: prints something else: run `dvc repro`")
+        return found
 
     def source(self) -> dict[str, Any]:
         """The file that its raw value stands in."""

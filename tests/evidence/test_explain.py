@@ -196,6 +196,36 @@ def test_an_edited_summary_touches_the_numbers_that_it_no_longer_holds(asked):
     assert {key for key in names(found) if key.startswith("table_")} == {"table_5.hotflip.success.monotonic"}
 
 
+def test_macros_edited_by_hand_or_left_behind_are_stale(asked):
+    """numbers.tex holds another number than the results do: of a cell, a declared number, a part of one."""
+    path = Path("paper_evidence/numbers.tex")
+    lock = ledger.parse(Path("paper_evidence/dvc.lock").read_text())
+    lock["stages"]["tables"] = {"cmd": "python -m stages.tables", "deps": [], "outs": []}
+    Path("paper_evidence/dvc.lock").write_text(to_yaml(lock))
+    edited = {"table_5.hotflip.success.monotonic", "t5.hotflip.monotonic.success", "lm.clean.monotonic.nll.mean"}
+    lines = []
+    for line in path.read_text().splitlines():
+        key = line.removeprefix("\\monosnumber{").partition("}")[0]
+        lines.append(line.replace("}{", "}{9", 1) if key in edited else line)
+    path.write_text("\n".join([*lines, ""]))
+    found = asked({"paper_evidence/dvc.yaml:tables": [{"changed outs": {path.as_posix(): "modified"}}]})
+    assert names(found) == {key.removesuffix(".mean") for key in edited}
+
+
+def test_a_lost_run_is_told_once(asked):
+    folder = Path(f"experiment_results/{STUDY}/seed_1337")
+    outs = [path.as_posix() for path in folder.iterdir()]
+    subprocess.run(["rm", "-r", folder], check=True)
+    status = {
+        f"stages/dvc.yaml:collect@{STUDY}-1337": [{"changed outs": dict.fromkeys(outs, "deleted")}],
+        f"paper_evidence/dvc.yaml:aggregate@{STUDY}": [{"changed deps": {folder.as_posix(): "deleted"}}],
+    }
+    found = asked(status)
+    assert [(one["what"], one["change"]) for one in found["causes"]] == [(folder.as_posix(), "is missing")]
+    assert found["tables"]["table_5"]["stale"] == found["tables"]["table_5"]["of"]
+    assert found["tables"]["table_1"]["stale"] == found["tables"]["table_7"]["stale"] == 0
+
+
 def test_a_seed_that_has_not_run_is_told_once(asked):
     status = {}
     for stage in ("uat", "hotflip", "collect"):

@@ -248,6 +248,17 @@ def test_a_copied_value_is_not_a_runs_own(paper):
     assert any("/values/42: not what" in line for line in broken), broken
 
 
+def test_a_macro_is_held_against_its_line_in_numbers_tex(paper):
+    key, path = "t5.hotflip.monotonic.success", Path("paper_evidence/numbers.tex")
+    assert json.loads(mono(key, "--json"))["broken"] == []
+    text = path.read_text()
+    path.write_text(text.replace(f"{{{key}}}{{", f"{{{key}}}{{9"))
+    lock_paper()
+    assert json.loads(mono(key, "--json", code=1))["broken"][0] == (
+        f"{path}: {key}: prints something else: run `dvc repro`"
+    )
+
+
 def test_without_tables_there_is_one_line(paper):
     for path in Path("paper_evidence").glob("table_*.json"):
         path.unlink()

@@ -49,6 +49,8 @@ SAYS = {
     "dvc exp show": "uat_delta_nll",
     "mono tables": "HotFlip",
     "mono check": "scales/paper.yaml: well-formed",
+    "mono trace table_5.monotonic.success": "Every link holds.",
+    "mono explain": "None of the paper's",
     "dvc push": "",
     "dvc plots show": "index.html",
     "dvc repro paper_evidence/dvc.yaml:aggregate@foundation_llm_experiments": "aggregate@foundation",
