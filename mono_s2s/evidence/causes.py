@@ -113,6 +113,11 @@ def _leaves(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
         yield key, old, new
 
 
+def _anew(path: str, by: str) -> Cause:
+    """A stage ran again and what reads its files did not: one cause for all of its files."""
+    return Cause(kind_of(path), Path(path).parent.as_posix(), f"was written anew by stage {by}")
+
+
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:37]}..."
@@ -205,8 +210,10 @@ class Reader:
             return
         if written and what == "modified":
             by = lineage.stage(written[0]).name
-            anew = self.checkout.md5(path) == written[1]
-            words = f"was written anew by stage {by}" if anew else f"was changed after stage {by} wrote it"
+            if self.checkout.md5(path) == written[1]:
+                yield Flag(stage, _anew(path, by), path)
+                return
+            words = f"was changed after stage {by} wrote it"
         yield Flag(stage, Cause(kind_of(path), path, words), path)
 
     def _folder(self, stage: Stage, folder: str, what: str) -> Iterator[Flag]:
@@ -234,5 +241,4 @@ class Reader:
                 written = self.graph.writer(path)
                 if written and written[1] != md5 and not (self.root / path).exists():
                     by = lineage.stage(written[0]).name
-                    cause = Cause(kind_of(path), path, f"was written anew by stage {by}")
-                    yield Flag(lineage.stage(address), cause, path)
+                    yield Flag(lineage.stage(address), _anew(path, by), path)

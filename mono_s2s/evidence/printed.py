@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mono_s2s import files, paths
-from mono_s2s.evidence import aggregation, numbers, schemas, tables
+from mono_s2s.evidence import numbers, schemas, tables
 from mono_s2s.evidence.lineage import Graph, Origin, Origins
 from mono_s2s.evidence.numbers import Place
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
+
+# As in `aggregation`, which would load numpy for it.
+_TESTS = "statistical_tests.json"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def rendered(root: Path = Path()) -> list[dict[str, Any]]:
 
 def origins(params: Params, root: Path = Path()) -> Origins:
     """What is to be known beside a pointer: the paper's seeds and the families of its tests."""
-    tests = {study: root / paths.aggregated(study) / aggregation.TESTS for study in params.studies}
+    tests = {study: root / paths.aggregated(study) / _TESTS for study in params.studies}
     found = {study: files.read_json(path) for study, path in tests.items() if path.is_file()}
     added = [int(seed) for content in found.values() for seed in content.get("seeds", ())]
     return Origins(

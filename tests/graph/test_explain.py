@@ -131,9 +131,9 @@ def test_what_was_half_done_is_told(clone):
     clone.edit("scales/toy.yaml", "flips: 2", "flips: 3")
     clone.run(f"dvc repro -s stages/dvc.yaml:hotflip@{STUDY}-42")
     found = asked(clone, 1)
-    result = f"runs/{STUDY}/seed_42/hotflip/results.json"
+    folder = f"runs/{STUDY}/seed_42/hotflip"
     told = {one["what"]: one["change"] for one in found["causes"] if one["numbers"]}
-    assert told == {f"scales/toy.yaml: {STUDY}.hotflip.flips": "2 -> 3", result: "was written anew by stage hotflip"}
+    assert told == {f"scales/toy.yaml: {STUDY}.hotflip.flips": "2 -> 3", folder: "was written anew by stage hotflip"}
     assert in_tables(found) == of_hotflip(clone, (STUDY,))
 
 
