@@ -172,6 +172,61 @@ def sweep(
         raise typer.Exit(1)
 
 
+def _show_numbers(found: dict[str, Any], console: Any) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("name", "text", "file and pointer"):
+        shown.add_column(name, overflow="fold")
+    for key, place in found.items():
+        shown.add_row(Text(key), Text(place.text), Text(f"{place.source}#{place.pointer}", style="dim"))
+    console.print(shown)
+
+
+@app.command()
+def numbers(
+    names: Annotated[list[str] | None, typer.Argument(help="Names, or their beginnings; all without any.")] = None,
+    tex: Annotated[list[Path] | None, typer.Option(help="Check the names that this LaTeX file uses.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the numbers that a paper can print by name, or check the names that it uses; exit with 1 on an unknown one.
+
+    Example: mono numbers t5.hotflip.difference
+    """
+    from mono_s2s.evidence import formatting, uses
+    from mono_s2s.evidence import numbers as named
+
+    try:
+        known = named.keys()
+        bare = {key: formatting.bare(place.text) for key, place in known.items()}
+        wrong = [fault for path in tex or [] for fault in uses.faults(path, bare)]
+        chosen = {}
+        for name in names or ([] if tex else [""]):
+            matching = {key: place for key, place in known.items() if key == name or key.startswith(name)}
+            if not matching:
+                raise BadInput(f"no number is called {name}{uses.nearest(name, known)}")
+            chosen |= matching
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        listed = {key: dataclasses.asdict(place) for key, place in chosen.items()}
+        typer.echo(to_json({"numbers": listed, "faults": wrong}), nl=False)
+    elif chosen:
+        from rich.console import Console
+
+        _show_numbers(chosen, Console() if sys.stdout.isatty() else Console(width=240))
+    for fault in [] if as_json else wrong:
+        typer.echo(f"error: {fault}", err=True)
+    if wrong:
+        raise typer.Exit(1)
+    if tex and not as_json:
+        used = {use.key for path in tex for use in uses.find(path)}
+        typer.echo(f"{', '.join(map(str, tex))}: {len(used)} numbers by name, all known")
+
+
 @app.command()
 def audit(
     paper: Annotated[Path, typer.Argument(help="The paper's main LaTeX file.")],
@@ -265,61 +320,6 @@ def explain(
     from mono_s2s.evidence import answers
 
     raise typer.Exit(answers.explain(list_numbers, as_json))
-
-
-def _show_numbers(found: dict[str, Any], console: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("name", "text", "file and pointer"):
-        shown.add_column(name, overflow="fold")
-    for key, place in found.items():
-        shown.add_row(Text(key), Text(place.text), Text(f"{place.source}#{place.pointer}", style="dim"))
-    console.print(shown)
-
-
-@app.command()
-def numbers(
-    names: Annotated[list[str] | None, typer.Argument(help="Names, or their beginnings; all without any.")] = None,
-    tex: Annotated[list[Path] | None, typer.Option(help="Check the names that this LaTeX file uses.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the numbers that a paper can print by name, or check the names that it uses; exit with 1 on an unknown one.
-
-    Example: mono numbers t5.hotflip.difference
-    """
-    from mono_s2s.evidence import formatting, uses
-    from mono_s2s.evidence import numbers as named
-
-    try:
-        known = named.keys()
-        bare = {key: formatting.bare(place.text) for key, place in known.items()}
-        wrong = [fault for path in tex or [] for fault in uses.faults(path, bare)]
-        chosen = {}
-        for name in names or ([] if tex else [""]):
-            matching = {key: place for key, place in known.items() if key == name or key.startswith(name)}
-            if not matching:
-                raise BadInput(f"no number is called {name}{uses.nearest(name, known)}")
-            chosen |= matching
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    if as_json:
-        listed = {key: dataclasses.asdict(place) for key, place in chosen.items()}
-        typer.echo(to_json({"numbers": listed, "faults": wrong}), nl=False)
-    elif chosen:
-        from rich.console import Console
-
-        _show_numbers(chosen, Console() if sys.stdout.isatty() else Console(width=240))
-    for fault in [] if as_json else wrong:
-        typer.echo(f"error: {fault}", err=True)
-    if wrong:
-        raise typer.Exit(1)
-    if tex and not as_json:
-        used = {use.key for path in tex for use in uses.find(path)}
-        typer.echo(f"{', '.join(map(str, tex))}: {len(used)} numbers by name, all known")
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ def to_latex(found: Mapping[str, Place]) -> str:
     for key, place in found.items():
         pointer = quote(place.pointer, safe="/").replace("~", "%7E").replace("%", r"\monospercent ")
         lines.append(
-            rf"\monosnumber{{{key}}}{{{place.latex}}}{{{formatting.bare(place.text)}}}{{{place.source}}}{{{pointer}}}%"
+            rf"\monosdefine{{{key}}}{{{place.latex}}}{{{formatting.bare(place.text)}}}{{{place.source}}}{{{pointer}}}%"
         )
     return "\n".join([*lines, ""])
 

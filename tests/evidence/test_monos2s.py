@@ -174,7 +174,7 @@ def test_other_things_that_stop(folder, tmp_path):
     done = run(tmp_path, "none", document("x"))
     assert "There is no numbers.tex: run `dvc repro'" in " ".join(done.stdout.split())
     assert not (tmp_path / "none.pdf").exists()
-    line = r"\monosnumber{a}{1}{1}{f.json}{/x}%"
+    line = r"\monosdefine{a}{1}{1}{f.json}{/x}%"
     (tmp_path / "twice.tex").write_text(f"{line}\n{line}\n")
     done = run(tmp_path, "two", r"\def\evidencenumbers{twice.tex}" + document("x"))
     assert "Two numbers are called `a'" in done.stdout

@@ -44,7 +44,7 @@ def test_rendering_twice_gives_the_same_bytes(study):
 
 def test_each_line_defines_one_number(study):
     lines = [line for line in (FOLDER / "numbers.tex").read_text().splitlines() if not line.startswith("%")]
-    form = r"\\monosnumber\{([A-Za-z0-9._-]+)\}\{(.+)\}\{(-?[0-9.]*)\}\{(experiment_results/\S+\.json)\}\{(/\S+)\}%"
+    form = r"\\monosdefine\{([A-Za-z0-9._-]+)\}\{(.+)\}\{(-?[0-9.]*)\}\{(experiment_results/\S+\.json)\}\{(/\S+)\}%"
     found = [re.fullmatch(form, line) for line in lines]
     assert all(found)
     known = numbers.keys()

@@ -82,7 +82,7 @@ def test_every_macro_is_traced(study):
     traced = {value.key: value.text for value in values}
     traced |= {f"{value.key}.{part}": text for value in values for part, text in value.parts.items()}
     assert traced == {key: place.text for key, place in numbers.keys().items()}
-    assert len(traced) == (FOLDER / "numbers.tex").read_text().count(r"\monosnumber")
+    assert len(traced) == (FOLDER / "numbers.tex").read_text().count(r"\monosdefine")
 
 
 def test_numbers_edited_since_are_refused(study):

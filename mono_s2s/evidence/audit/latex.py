@@ -170,13 +170,16 @@ def _define(source: Source) -> None:
 
 
 def expand(text: str, macros: Mapping[str, tuple[int, str]], evidence: Callable[[str], str] | None = None) -> str:
-    """A fragment with the paper's own macros written out, and \\evidence{key} by what `evidence` gives."""
+    """A fragment with the paper's own macros written out, and \\evidence{key} by what `evidence` gives.
+
+    `\\evidencecell{key}{text}` is its text, between the first and the last character of what `evidence` gives.
+    """
     for _ in range(_DEEPEST):
         match = next(
             (
                 found
                 for found in re.finditer(r"\\([A-Za-z]+)(?![A-Za-z])", text)
-                if found[1] in macros or (found[1] == "evidence" and evidence)
+                if found[1] in macros or (found[1] in ("evidence", "evidencecell") and evidence)
             ),
             None,
         )
@@ -194,6 +197,13 @@ def _expanded(text: str, macros: Mapping[str, tuple[int, str]], evidence: Callab
         if match[1] == "evidence" and evidence and (found := argument(text, match.end())):
             parts += [text[place : match.start()], evidence(found[0].strip())]
             place = found[1]
+            continue
+        # A rendered table's cell: the name of its number, then what is printed, which is what counts.
+        if match[1] == "evidencecell" and evidence and (found := argument(text, match.end())):
+            key, (printed, end) = found[0].strip(), argument(text, found[1]) or ("", found[1])
+            marks = evidence(key)
+            parts += [text[place : match.start()], marks[:1], printed, marks[-1:]]
+            place = end
             continue
         if match[1] not in macros:
             continue

@@ -86,6 +86,12 @@ _SYMBOLS = {
     "item": "\n",
     "textless": "<",
     "textgreater": ">",
+    # Signs of monos2s.sty.
+    "monosminus": MINUS,
+    "monospm": " ± ",
+    "monosdagger": "†",
+    "monosless": "< ",
+    "monosequal": "= ",
 }
 _CHARACTERS = {",": "\u2009", ";": "\u2009", ":": "\u2009", "!": "", " ": " ", "\\": " ", "/": "", "@": ""}
 _ACCENTS = "`'^\"~=.uvHcdbt"

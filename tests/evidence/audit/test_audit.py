@@ -302,6 +302,18 @@ def test_a_number_typed_beside_its_macro_is_named(small):
     assert "\\evidence{other.key}: no such key among the paper's numbers" in found["problems"]
 
 
+def test_cells_that_say_their_names_are_not_typed_by_hand(small):
+    (small / "numbers.tex").write_text("\\monosdefine{systems.big.accuracy}{81.25}{81.25}{a.json}{/b}%\n")
+    paper = small / "paper.tex"
+    cell = "\\evidencecell{systems.big.accuracy}{$81.25$}"
+    text = "\\providecommand{\\evidencecell}[2]{#2}\n" + paper.read_text().replace("81.25", cell, 1)
+    assert cell in text
+    paper.write_text(text)
+    found, _ = report.audit(paper, [small / "runs"])
+    number = next(entry for entry in found["tables"][0]["numbers"] if entry["id"] == "table 1/r2c2")
+    assert (number["macro"], number["typed_instead_of"], number["text"]) == (True, None, "81.25")
+
+
 def test_the_terminal_says_where_and_what(small):
     paper = small / "paper.tex"
     paper.write_text(paper.read_text().replace("81.25", "83.15"))
