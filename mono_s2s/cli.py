@@ -356,5 +356,34 @@ def duplicates(
     raise typer.Exit(comparing.exit_code(report))
 
 
+@app.command()
+def trace(
+    number: Annotated[list[str], typer.Argument(help="A number's name, words of it, or the text on the page.")],
+    as_json: AsJson = False,
+) -> None:
+    """Follow one printed number to its runs: raw value, pointer, file, seeds, stages, code, data, machine.
+
+    Exits with 0 if every link holds, 1 if one does not, 2 if there is no such number, 3 if there are several.
+    Example: mono trace table_5.monotonic.success
+    """
+    from mono_s2s.evidence import answers
+
+    raise typer.Exit(answers.trace(" ".join(number), as_json))
+
+
+@app.command()
+def explain(
+    list_numbers: Annotated[bool, typer.Option("--list", help="Name every number, not only how many.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which numbers of the paper are stale and because of what, before anything runs again.
+
+    Exits with 0 if none is stale, 1 if some are, 2 if it cannot be told. Example: mono explain
+    """
+    from mono_s2s.evidence import answers
+
+    raise typer.Exit(answers.explain(list_numbers, as_json))
+
+
 if __name__ == "__main__":
     app()

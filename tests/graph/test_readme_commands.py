@@ -58,6 +58,8 @@ SAYS = {
     "mono numbers --tex paper_evidence/paper.tex": "numbers by name, all known",
     "make paper": "build/paper/paper.pdf",
     "mono check": "scales/paper.yaml: well-formed",
+    "mono trace table_5.monotonic.success": "Every link holds.",
+    "mono explain": "None of the paper's",
     "dvc push": "",
     "dvc plots show": "index.html",
     "dvc repro paper_evidence/dvc.yaml:aggregate@foundation_llm_experiments": "aggregate@foundation",
