@@ -390,34 +390,10 @@ Run1 & 86.54 \\ Run2 & %s \\ \bottomrule\end{tabular}"""
 
 
 LATEX = [
-    "\\",
-    "{",
-    "}",
-    "$",
-    "&",
-    "\\\\",
-    "%",
     "\n",
-    "1.5",
-    "\\begin{tabular}{lr}",
-    "\\end{tabular}",
-    "\\caption{",
-    "[",
-    "]",
+    *r"\ { } $ & \\ % 1.5 \begin{tabular}{lr} \end{tabular} \caption{ [ ] \multicolumn{2}{c}{ \num{ ^".split(),
 ]
-LATEX += [
-    "\\multicolumn{2}{c}{",
-    "\\num{",
-    "\\input{x}",
-    "^",
-    "\\pm",
-    "\\midrule",
-    "a",
-    "\\newcommand{\\a}{\\a}",
-    "\\a",
-    "~",
-    "--",
-]
+LATEX += r"\input{x} \pm \midrule a \newcommand{\a}{\a} \a ~ --".split()
 
 
 @given(pieces=st.lists(st.sampled_from(LATEX), max_size=40))
