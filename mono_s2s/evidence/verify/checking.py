@@ -37,8 +37,12 @@ def _study(
     lock: Mapping[str, Entry],
     checkout: Checkout,
     findings: Findings,
-) -> None:
-    """Every run of a study: read, recomputed, and held against its records and the other runs."""
+) -> bool:
+    """Every run of a study: read, recomputed, and held against its records and the other runs.
+
+    Returns:
+        Whether all of them could be read.
+    """
     root = checkout.root
     runs: dict[int, Read] = {}
     for seed in params.seeds:
@@ -58,11 +62,10 @@ def _study(
         checkout=checkout,
         runs={seed: found.filed for seed, found in runs.items() if f"collect@{study}-{seed}" in lock},
     )
-    if not evidence.runs:
-        return
     for kind, checks in (("identity", _IDENTITY), ("records", _RECORDS)):
-        for check in checks:
+        for check in checks if evidence.runs else ():
             findings.take(kind, check(evidence), f"{study}: {check.__name__}")
+    return len(runs) == len(params.seeds)
 
 
 def verify(root: Path = Path()) -> Findings:
@@ -82,10 +85,11 @@ def verify(root: Path = Path()) -> Findings:
         scale.load_scale(params.scale, root)
     contents = _parameters(params, root, findings)
     held, checkout = locks.read(root, findings), Checkout(root)
-    for study in params.studies:
-        _study(study, params, contents, held[locks.RUNS], checkout, findings)
+    complete = [
+        study for study in params.studies if _study(study, params, contents, held[locks.RUNS], checkout, findings)
+    ]
     locks.check(held, params, checkout, contents, findings)
     locks.named(held, params, checkout, root, findings)
-    rebuilding.check(root, params, findings)
+    rebuilding.check(root, params, complete, findings)
     rebuilding.readme(root, params, findings)
     return findings

@@ -59,7 +59,7 @@ def outputs(locks: Locks, params: Params, checkout: Checkout) -> Iterator[str]:
             stage, folder = f"collect@{study}-{seed}", paths.results(study, seed)
             entry = locks[RUNS].get(stage)
             for name in sorted({*collection.COPIED, *filing.RESULTS_FILES.values(), "metadata.json"}):
-                if entry is None or f"{folder}/{name}" not in entry.outs:
+                if entry is not None and f"{folder}/{name}" not in entry.outs:
                     yield f"{folder}/{name}: {RUNS} has no such output of stage {stage}: run `dvc repro`"
 
 

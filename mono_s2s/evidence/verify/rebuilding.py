@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from mono_s2s import paths
@@ -50,8 +50,11 @@ def _in_place_of(root: Path, target: Path, names: Sequence[Path]) -> None:
             (target / name).write_bytes((root / name).read_bytes())
 
 
-def _made(root: Path, target: Path, params: Params, findings: Findings) -> set[Path]:
+def _made(root: Path, target: Path, params: Params, complete: Collection[str], findings: Findings) -> set[Path]:
     """Everything derived, written into `target`.
+
+    Of a study that is not in `complete` a run is missing or broken, which has been said: what it adds up to cannot be
+    had again, nor the lists of all runs.
 
     Returns:
         What there should be, made or not; without tables where nobody knows which there are.
@@ -67,9 +70,12 @@ def _made(root: Path, target: Path, params: Params, findings: Findings) -> set[P
     found = Findings(target)
     for study in params.studies:
         folder = paths.aggregated(study)
-        attempt("numbers", f"{folder}", lambda study=study: aggregation.aggregate(study, params, target))
+        if study in complete:
+            attempt("numbers", f"{folder}", lambda study=study: aggregation.aggregate(study, params, target))
         _in_place_of(root, target, [folder / name for name in ADDED_UP])
-    attempt("rendering", f"{RESULTS}", lambda: index.write(params, target))
+    whole = set(complete) == set(params.studies)
+    if whole:
+        attempt("rendering", f"{RESULTS}", lambda: index.write(params, target))
     declared: list[specs.Spec] = []
     attempt("schema", f"{specs.SPECS}", lambda: declared.extend(specs.load(target)))
     if not attempt("rendering", f"{specs.SPECS}", lambda: tables.write_all(declared, params.seeds, target)):
@@ -80,7 +86,8 @@ def _made(root: Path, target: Path, params: Params, findings: Findings) -> set[P
         for study in params.studies:
             (target / paths.aggregated(study) / "paper_ready_tables.tex").unlink(missing_ok=True)
     names = [spec.id for spec in declared]
-    attempt("hashes", f"{tables.FOLDER}/provenance.json", lambda: provenance.write(params, names, target))
+    if whole:
+        attempt("hashes", f"{tables.FOLDER}/provenance.json", lambda: provenance.write(params, names, target))
     for spec in declared:
         for line in _seeds_named(spec, len(params.seeds)):
             found.add("rendering", line)
@@ -141,12 +148,19 @@ def _compared(root: Path, target: Path, wanted: set[Path], params: Params, findi
             findings.count("derived files")
 
 
-def check(root: Path, params: Params, findings: Findings) -> None:
-    """Make everything derived again and compare it with what stands in `root`."""
+def check(root: Path, params: Params, complete: Collection[str], findings: Findings) -> None:
+    """Make everything derived again and compare it with what stands in `root`.
+
+    Args:
+        root: the top folder.
+        params: params.yaml, typed.
+        complete: the studies of which every run could be read.
+        findings: takes in what differs.
+    """
     with tempfile.TemporaryDirectory(prefix="mono-verify-") as name:
         target = Path(name)
         _linked(root, target, params)
-        wanted = _made(root, target, params, findings)
+        wanted = _made(root, target, params, complete, findings)
         _compared(root, target, wanted, params, findings)
 
 

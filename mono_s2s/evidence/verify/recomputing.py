@@ -1,7 +1,8 @@
 """A run's numbers had again from its per-example files: means, intervals, lengths, curves; and what follows from them.
 
-Means and damages are `examples`' work, which stage collect does too. Bootstrap intervals are drawn anew here, by another
-road than stage evaluate's: how often each example is drawn is counted, and the counts are multiplied with the scores.
+Means and damages are `examples`' work, which stage collect does too. Bootstrap intervals are drawn anew here, by
+another road than stage evaluate's: how often each example is drawn is counted, and the counts are multiplied with the
+scores.
 """
 
 from __future__ import annotations
