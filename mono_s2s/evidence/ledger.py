@@ -85,7 +85,7 @@ def _stages(text: str) -> Mapping[str, Entry]:
             command=tuple(shlex.split(stage["cmd"])),
             deps={item["path"]: item.get("md5", "") for item in stage.get("deps", ())},
             outs={item["path"]: item.get("md5", "") for item in stage.get("outs", ())},
-            params=stage.get("params", {}),
+            params={file: dict(keys) for file, keys in stage.get("params", {}).items()},
         )
         for name, stage in parse(text)["stages"].items()
     }

@@ -44,6 +44,8 @@ SAYS = {
     "dvc exp show": "uat_delta_nll",
     "mono tables": "HotFlip",
     "mono check": "scales/paper.yaml: well-formed",
+    "mono verify": "sound: ",
+    "mono verify --reproduced HEAD": "reproduced: ",
     "dvc push": "",
     "dvc plots show": "index.html",
 }

@@ -90,6 +90,7 @@ def verify(root: Path = Path()) -> Findings:
     ]
     locks.check(held, params, checkout, contents, findings)
     locks.named(held, params, checkout, root, findings)
-    rebuilding.check(root, params, complete, findings)
+    derived = rebuilding.check(root, params, complete, findings)
+    findings.take("hashes", locks.unwritten(held, params, derived), locks.PAPER)
     rebuilding.readme(root, params, findings)
     return findings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,13 @@ def records(locks: Locks, params: Params) -> Iterator[str]:
                 yield f"{RUNS}: has no stage {stage}: run `dvc repro`"
 
 
+def unwritten(locks: Locks, params: Params, derived: Iterable[str]) -> Iterator[str]:
+    """Every derived file is the output of some stage."""
+    written = {path for _, _, entry in of_the_paper(locks, params) for path in entry.outs}
+    for path in sorted(set(derived) - written):
+        yield f"{path}: no stage in dvc.lock wrote it: run `dvc repro`"
+
+
 def named(locks: Locks, params: Params, checkout: Checkout, root: Path, findings: Findings) -> None:
     """Every file that provenance.json names is the one that dvc.lock has, and the one that lies here."""
     written = {
@@ -129,10 +136,10 @@ def named(locks: Locks, params: Params, checkout: Checkout, root: Path, findings
     }
     with findings.guarded("schema", str(root / PROVENANCE)):
         content = files.read_json(root / PROVENANCE)
-        seen = set()
-        for table in content["tables"].values():
-            for value in table["extracted_values"].values():
-                seen.add((value["file"], value["md5"], value["stage"]))
+        seen: set[tuple[str, str, str]] = set()
+        of_tables = (table["extracted_values"] for table in content["tables"].values())
+        for values in (*of_tables, content.get("numbers", {})):
+            seen |= {(value["file"], value["md5"], value["stage"]) for value in values.values()}
         for path, md5, stage in sorted(seen):
             if written.get(path) != (stage, md5):
                 findings.add(

@@ -50,6 +50,10 @@ def _in_place_of(root: Path, target: Path, names: Sequence[Path]) -> None:
             (target / name).write_bytes((root / name).read_bytes())
 
 
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
 def _made(root: Path, target: Path, params: Params, complete: Collection[str], findings: Findings) -> set[Path]:
     """Everything derived, written into `target`.
 
@@ -86,7 +90,9 @@ def _made(root: Path, target: Path, params: Params, complete: Collection[str], f
         for study in params.studies:
             (target / paths.aggregated(study) / "paper_ready_tables.tex").unlink(missing_ok=True)
     names = [spec.id for spec in declared]
-    if whole:
+    # provenance.json quotes the hashes of what was added up: where that does not hold, there is nothing to quote.
+    added_up = [paths.aggregated(study) / name for study in params.studies for name in ADDED_UP]
+    if whole and all(_bytes(root / path) == _bytes(target / path) for path in added_up):
         attempt("hashes", f"{tables.FOLDER}/provenance.json", lambda: provenance.write(params, names, target))
     for spec in declared:
         for line in _seeds_named(spec, len(params.seeds)):
@@ -148,7 +154,7 @@ def _compared(root: Path, target: Path, wanted: set[Path], params: Params, findi
             findings.count("derived files")
 
 
-def check(root: Path, params: Params, complete: Collection[str], findings: Findings) -> None:
+def check(root: Path, params: Params, complete: Collection[str], findings: Findings) -> set[str]:
     """Make everything derived again and compare it with what stands in `root`.
 
     Args:
@@ -156,12 +162,16 @@ def check(root: Path, params: Params, complete: Collection[str], findings: Findi
         params: params.yaml, typed.
         complete: the studies of which every run could be read.
         findings: takes in what differs.
+
+    Returns:
+        The files that there should be.
     """
     with tempfile.TemporaryDirectory(prefix="mono-verify-") as name:
         target = Path(name)
         _linked(root, target, params)
         wanted = _made(root, target, params, complete, findings)
         _compared(root, target, wanted, params, findings)
+    return {path.as_posix() for path in wanted}
 
 
 def readme(root: Path, params: Params, findings: Findings) -> None:
