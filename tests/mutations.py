@@ -3,12 +3,11 @@
 A mutation takes a tree (verifying.Tree) and a random.Random, changes the tree and says what it did.
 """
 
-import csv
-import io
 import json
 import re
 
 import yaml
+from drawing import edit_csv, edit_leaf, folder, is_number, nudged, one, other_digit, slots
 from made_up import STUDIES
 from studies import SEEDS, from_yaml, to_yaml
 
@@ -22,62 +21,6 @@ EXAMPLES = ("evaluation_examples.csv", "reference_points.csv", "uat_examples.csv
 CSV = (*EXAMPLES, "training_curves.csv")
 ENDS = {"table": "paper_evidence/table_*", "aggregated": "experiment_results/*/aggregated/*"}
 HEADLINE = re.compile(r"(?s)<!-- table: headline -->(.*?)<!-- end of table -->")
-
-
-def folder(random):
-    return f"experiment_results/{random.choice(STUDIES)}/seed_{random.choice(SEEDS)}"
-
-
-def one(tree, random, *patterns):
-    return random.choice(tree.names(*patterns))
-
-
-def other_digit(text, random, start=0, end=None):
-    """`text` with one of its digits, between two places, replaced by another."""
-    places = [match.start() for match in re.finditer(r"\d", text[:end]) if match.start() >= start]
-    place = random.choice(places)
-    digit = random.choice([digit for digit in "0123456789" if digit != text[place]])
-    return text[:place] + digit + text[place + 1 :]
-
-
-def slots(node, kind):
-    """Container and key of every value below `node` that `kind` accepts."""
-    found = []
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        if isinstance(value, (dict, list)):
-            found += slots(value, kind)
-        elif kind(value):
-            found.append((node, key))
-    return found
-
-
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def nudged(value, random):
-    """Another number, not far off."""
-    if isinstance(value, int):
-        return value + random.choice([-1, 1, 2, 10])
-    return value + random.choice([-1, 1]) * 10 ** random.uniform(-6, 0) * (abs(value) or 1)
-
-
-def edit_leaf(tree, random, name, kind, new):
-    """Change one leaf of a JSON file."""
-    content = json.loads(tree.read(name))
-    holder, key = random.choice(slots(content, kind))
-    old = holder[key]
-    holder[key] = new(old)
-    tree.write(name, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    return f"{name}: {key}: {old!r} became {holder[key]!r}"
-
-
-def edit_csv(tree, name, edit):
-    rows = list(csv.reader(io.StringIO(tree.read(name), newline="")))
-    edit(rows)
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    tree.write(name, out.getvalue())
 
 
 # What is printed.
@@ -416,6 +359,18 @@ def parameter_in_a_lock(tree, random):
     return f"{name}: {stage['cmd']}: {key}: {old} became {old + 1}"
 
 
+def command_in_a_lock(tree, random):
+    name = random.choice(["stages/dvc.lock", "paper_evidence/dvc.lock", "dvc.lock"])
+    content = from_yaml(tree.root / name)
+    stage = random.choice(list(content["stages"].values()))
+    words = stage["cmd"].split()
+    place = random.randrange(2, len(words))
+    words[place] += "0"
+    stage["cmd"] = " ".join(words)
+    tree.write(name, to_yaml(content))
+    return f"{name}: {stage['cmd']}"
+
+
 def stage_gone_from_a_lock(tree, random):
     name = random.choice(["stages/dvc.lock", "paper_evidence/dvc.lock"])
     content = from_yaml(tree.root / name)
@@ -477,7 +432,7 @@ PLAIN = (
     *(cell_of_a_csv, rows_of_a_csv_swapped, models_of_a_csv_swapped, truncated_csv, row_of_a_csv_twice),
     *(example_of_a_csv_renamed, file_gone, file_too_many),
     *(seed_folders_swapped, seed_copied, checkpoint_relabelled, metadata_edited, log_edited),
-    *(md5_in_a_lock, parameter_in_a_lock, stage_gone_from_a_lock),
+    *(md5_in_a_lock, parameter_in_a_lock, command_in_a_lock, stage_gone_from_a_lock),
     *(seed_of_the_parameters, statistics_of_the_parameters, number_of_the_scale, code_edited),
 )
 # With `dvc commit -f` behind it, so that every hash agrees: these must be given away by what they say.

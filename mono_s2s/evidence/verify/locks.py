@@ -120,6 +120,26 @@ def records(locks: Locks, params: Params) -> Iterator[str]:
                 yield f"{RUNS}: has no stage {stage}: run `dvc repro`"
 
 
+def commands(locks: Locks, params: Params) -> Iterator[str]:
+    """Every stage was started as its name says: its own script, for the study and the seed of its address."""
+    for lock, stage, entry in of_the_paper(locks, params):
+        name, _, rest = stage.partition("@")
+        study, _, rest = rest.partition("-")
+        seed, _, arm = rest.partition("-")
+        wanted = {"-m": f"stages.{name}", "--study": study, "--seed": seed, "--arm": arm}
+        if lock == SELECTION and name == "headline":
+            wanted |= {"--study": params.study, "--seed": str(params.seed)}
+        words = entry.command[1:]
+        given = dict(zip(words[::2], words[1::2], strict=False))
+        wanted = {option: word for option, word in wanted.items() if word}
+        # What depends on nothing of the scale is not told it.
+        if "--scale" in given:
+            wanted["--scale"] = params.scale
+        if given != wanted or len(words) != 2 * len(given):
+            line = " ".join(word for pair in wanted.items() for word in pair)
+            yield f"{lock}: {stage} was run as `{' '.join(words)}`, not `{line}`: run `dvc repro`"
+
+
 def unwritten(locks: Locks, params: Params, derived: Iterable[str]) -> Iterator[str]:
     """Every derived file is the output of some stage."""
     written = {path for _, _, entry in of_the_paper(locks, params) for path in entry.outs}
@@ -162,6 +182,7 @@ def check(locks: Locks, params: Params, checkout: Checkout, contents: Mapping[st
         ("hashes", inputs(locks, params, checkout)),
         ("hashes", parameters(locks, params, contents)),
         ("records", records(locks, params)),
+        ("records", commands(locks, params)),
     )
     for kind, lines in kinds:
         findings.take(kind, lines, "dvc.lock")
