@@ -171,6 +171,72 @@ def sweep(
         raise typer.Exit(1)
 
 
+@app.command()
+def audit(
+    paper: Annotated[Path, typer.Argument(help="The paper's main LaTeX file.")],
+    results: Annotated[list[Path], typer.Option("--results", help="A folder with results; more may follow.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDERS]...", help="Further folders.")] = None,
+    allow: Annotated[Path | None, typer.Option(help="Rules for numbers that need no source, one a line.")] = None,
+    numbers: Annotated[Path | None, typer.Option(help="The paper's macros; else numbers.tex beside the paper.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the paper's tables, annotated, to this page.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List supported numbers, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each number in a LaTeX paper whether folders of results say the same.
+
+    Exit status: 0 all supported; 1 paper or results cannot be read; 3 a number is contradicted; 4 one is rounded
+    wrongly; 5 two tables come from different runs; 6 a number is without a source. The first of these counts.
+
+    Example: mono audit paper.tex --results experiment_results --html audit.html
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence.audit import report as auditing
+
+    try:
+        report, grids = auditing.audit(paper, [*results, *(more or [])], allow, numbers)
+        if html is not None:
+            from mono_s2s.evidence.audit import page
+
+            files.write_text(html, page.render(report, grids))
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        from rich.console import Console
+
+        from mono_s2s.evidence.audit import terminal
+
+        terminal.show(report, Console(highlight=False), everything=everything)
+    raise typer.Exit(auditing.exit_code(report))
+
+
+@app.command()
+def duplicates(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with runs, ours or others'.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find runs that are one run under several names; exit with 1 if there are any.
+
+    Example: mono duplicates experiment_results
+    """
+    from mono_s2s import files
+    from mono_s2s.evidence import duplicates as comparing
+
+    try:
+        report = comparing.find(folders)
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(files.to_json(report), nl=False)
+    else:
+        for line in comparing.lines(report):
+            typer.echo(line)
+    raise typer.Exit(comparing.exit_code(report))
+
+
 def _verified(as_json: bool) -> int:
     from mono_s2s.evidence.verify import checking
 

@@ -277,11 +277,12 @@ def evaluation_text(seed):
         points += unigram
     outcomes = {model: "0110" if model == "standard" else "1110" for model in MODELS}
     chosen = {model: {"accuracy": found.count("1") / 4, "outcomes": found} for model, found in outcomes.items()}
+    asked = {"n": 4, "questions": sha("winogrande"), "metric": "acc", "models": chosen}
     content = {
         **evaluated(seed, TEXT),
         "scoring": {"batch_size": 16, "interval": intervals.RATIO_METHOD, **RESAMPLED},
         "datasets": datasets,
-        "multiple_choice": {"harness": "0.4.9", "tasks": {"winogrande": {"n": 4, "metric": "acc", "models": chosen}}},
+        "multiple_choice": {"harness": "0.4.9", "tasks": {"winogrande": asked}},
     }
     return content, rows, points
 

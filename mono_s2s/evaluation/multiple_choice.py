@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from mono_s2s import files
 from mono_s2s.corpus import reading
 from mono_s2s.files import BadInput
 from mono_s2s.scale import MultipleChoice
@@ -35,8 +36,9 @@ def accuracies(models: Mapping[str, torch.nn.Module], data: Path, wanted: Multip
         wanted: tasks, own task folder, batch size, limit.
 
     Returns:
-        The result file's entry `multiple_choice`: the harness's version; by task the number of examples, the metric,
-        and by model the accuracy and a string of 0 and 1, one an example in the task's order.
+        The result file's entry `multiple_choice`: the harness's version; by task the number of examples, a digest of
+        the questions (they come from neither the corpus nor a pinned revision), the metric, and by model the accuracy
+        and a string of 0 and 1, one an example in the task's order.
 
     Raises:
         BadInput: the harness is not installed, knows no such task or cannot get its data, or the task has no accuracy.
@@ -55,6 +57,7 @@ def accuracies(models: Mapping[str, torch.nn.Module], data: Path, wanted: Multip
         for name in tasks:
             outcomes = _outcomes(name, results["samples"][name])
             found[name]["n"] = len(outcomes)
+            found[name]["questions"] = _questions(results["samples"][name])
             found[name]["models"][model_name] = {
                 "accuracy": outcomes.count("1") / len(outcomes),
                 "outcomes": outcomes,
@@ -118,6 +121,12 @@ def _tokenizer(data: Path) -> Any:
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(encoding.eos_id)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(encoding.pad_id)
     return tokenizer
+
+
+def _questions(samples: list[dict[str, Any]]) -> str:
+    """SHA-256 over what was asked: prompts and right answers, in the task's order."""
+    ordered = sorted(samples, key=lambda sample: sample["doc_id"])
+    return files.digest([[sample["prompt_hash"], sample["target_hash"]] for sample in ordered])
 
 
 def _outcomes(task: str, samples: list[dict[str, Any]]) -> str:

@@ -215,19 +215,25 @@ def _pooled_points(sets: Mapping[str, Any], weights: Mapping[str, int]) -> dict[
     return {point: {name: pooled(point, name) for name in names} for point, names in points.items()}
 
 
+def _choice_tasks(run: schemas.Evaluated) -> Mapping[str, schemas.ChoiceTask]:
+    choices = getattr(run, "multiple_choice", None)
+    return {} if choices is None else choices.tasks
+
+
 def _same_sets(study: str, runs: Mapping[int, schemas.Evaluated]) -> None:
     seeds = list(runs)
     shapes = {
         seed: {
             name: (part.n, sorted(part.models), sorted(part.reference_points)) for name, part in run.datasets.items()
         }
+        | {name: (task.n, task.questions) for name, task in _choice_tasks(run).items()}
         for seed, run in runs.items()
     }
     for seed in seeds[1:]:
         if shapes[seed] != shapes[seeds[0]]:
             raise BadInput(
-                f"{paths.results(study, seed)}/evaluation_results.json: test sets, models or sizes differ from those "
-                f"of seed {seeds[0]}: run `dvc repro`"
+                f"{paths.results(study, seed)}/evaluation_results.json: test sets, questions, models or sizes differ "
+                f"from those of seed {seeds[0]}: run `dvc repro`"
             )
 
 

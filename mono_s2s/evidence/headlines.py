@@ -79,6 +79,7 @@ def _below(summary: Mapping[str, Any]) -> list[str]:
             f"{grouped(constraint['parameters'])} of {grouped(model['parameters'])} parameters are constrained. "
             f"{notes.activation(constraint)}",
             width=120,
+            break_on_hyphens=False,
         )
     return [
         said,

@@ -178,6 +178,8 @@ class ChoiceTask(Part):
     """All models on one multiple-choice task."""
 
     n: Positive
+    # SHA-256 over prompts and right answers: two runs that were asked the same have the same.
+    questions: Sha256
     # The harness's name of what `accuracy` counts.
     metric: str
     models: Annotated[dict[Model, Choices], EACH_MODEL]

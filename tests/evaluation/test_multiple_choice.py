@@ -100,6 +100,7 @@ def test_outcomes_are_those_of_choices_scored_by_our_own_losses(data, tasks, que
     first = multiple_choice.accuracies({"standard": models["standard"]}, data, wanted(tasks, "own_questions", limit=5))
     limited = first["tasks"]["own_questions"]["models"]["standard"]["outcomes"]
     assert limited == part["models"]["standard"]["outcomes"][:5]
+    assert first["tasks"]["own_questions"]["questions"] != part["questions"]
 
 
 @installed

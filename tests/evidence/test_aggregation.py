@@ -14,8 +14,6 @@ from mono_s2s.evidence import aggregation, collection, metrics, schemas
 from mono_s2s.files import BadInput
 
 RESULTS = Path("experiment_results") / studies.STUDY
-
-
 TEXT_RESULTS = Path("experiment_results") / made_up.TEXT
 
 
@@ -200,7 +198,9 @@ def test_other_test_sets_are_refused(study):
     studies.change(
         RESULTS / "seed_2024/evaluation_results.json", lambda content: content["datasets"]["news"].update(n=5)
     )
-    with pytest.raises(BadInput, match=r"seed_2024/evaluation_results\.json: test sets, models or sizes differ"):
+    with pytest.raises(
+        BadInput, match=r"seed_2024/evaluation_results\.json: test sets, questions, models or sizes differ"
+    ):
         aggregate()
 
 
