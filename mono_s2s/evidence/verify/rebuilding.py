@@ -5,6 +5,7 @@ The stages' own functions do it: what they would write is what must stand there.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,6 +24,9 @@ LISTS = ("experiment_index.json", "RESULTS_README.md")
 AGGREGATED = tuple(name for name, _, _ in index.AGGREGATED)
 ENDINGS = (".json", ".tex")
 ADDED_UP = (aggregation.SUMMARY, aggregation.TESTS)
+# The macros, where this checkout has the room that makes them.
+_NUMBERS_ROOM = "mono_s2s.evidence.numbers"
+_MACROS = ("numbers.tex",) if importlib.util.find_spec(_NUMBERS_ROOM) else ()
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SEEDS = re.compile(rf"\b(\d+|{'|'.join(_NUMBERS)})\s+(?:\w+\s+)?(?:seeds|runs)\b", re.IGNORECASE)
 
@@ -48,6 +52,14 @@ def _in_place_of(root: Path, target: Path, names: Sequence[Path]) -> None:
     for name in names:
         if not (target / name).exists() and (root / name).is_file():
             (target / name).write_bytes((root / name).read_bytes())
+
+
+def _render(declared: Sequence[specs.Spec], params: Params, target: Path) -> None:
+    """What stage tables writes."""
+    if _MACROS:
+        importlib.import_module(_NUMBERS_ROOM).write(params, target)
+    else:
+        tables.write_all(declared, params.seeds, target)
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -82,7 +94,7 @@ def _made(root: Path, target: Path, params: Params, complete: Collection[str], f
         attempt("rendering", f"{RESULTS}", lambda: index.write(params, target))
     declared: list[specs.Spec] = []
     attempt("schema", f"{specs.SPECS}", lambda: declared.extend(specs.load(target)))
-    if not attempt("rendering", f"{specs.SPECS}", lambda: tables.write_all(declared, params.seeds, target)):
+    if not attempt("rendering", f"{specs.SPECS}", lambda: _render(declared, params, target)):
         # One table that cannot be rendered stops them all: each alone, to see which others do not hold.
         for spec in declared:
             attempt("rendering", spec.id, lambda spec=spec: tables.write_all([spec], params.seeds, target))
@@ -99,7 +111,12 @@ def _made(root: Path, target: Path, params: Params, complete: Collection[str], f
             found.add("rendering", line)
     for finding in found.listed():
         findings.add(finding.kind, finding.line)
-    texts = ["provenance.json", "PAPER_EVIDENCE_README.md", *(f"{name}{end}" for name in names for end in ENDINGS)]
+    texts = [
+        *_MACROS,
+        "provenance.json",
+        "PAPER_EVIDENCE_README.md",
+        *(f"{name}{end}" for name in names for end in ENDINGS),
+    ]
     return {
         *(RESULTS / name for name in LISTS),
         *(paths.aggregated(study) / name for study in params.studies for name in AGGREGATED),
