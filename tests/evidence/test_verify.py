@@ -15,9 +15,7 @@ from typer.testing import CliRunner
 
 from mono_s2s import files, paths
 from mono_s2s.cli import app
-from mono_s2s.evidence import provenance, specs, tables
 from mono_s2s.evidence.verify import checking, findings
-from mono_s2s.params import load_params
 
 SUMMARY = "experiment_results/t5_experiments/aggregated/all_seeds_summary.json"
 TEX = "paper_evidence/table_5_hotflip_attacks.tex"
@@ -138,9 +136,9 @@ def test_an_aggregate_is_not_believed_whatever_follows_from_it(tree):
     for name in tree.names(*rendered):
         # To be put back afterwards.
         tree.write(name, tree.read(name))
-    tables.write_all(specs.load(tree.root), load_params(tree.root).seeds, tree.root)
-    tree.believe()
-    provenance.write(load_params(tree.root), [spec.id for spec in specs.load(tree.root)], tree.root)
+    for stage in ("tables", "provenance"):
+        tree.believe()
+        studies.run(tree.root, f"-m stages.{stage}")
     tree.believe()
     found = checking.verify(tree.root)
     (number,) = [finding.line for finding in found.listed() if finding.kind == "numbers"]

@@ -120,7 +120,7 @@ def _made(root: Path, target: Path, params: Params, complete: Collection[str], f
     return {
         *(RESULTS / name for name in LISTS),
         *(paths.aggregated(study) / name for study in params.studies for name in AGGREGATED),
-        *(tables.FOLDER / name for name in texts),
+        *(tables.FOLDER / name for name in (*_MACROS, "provenance.json", "PAPER_EVIDENCE_README.md", *rendered)),
     }
 
 
