@@ -111,12 +111,7 @@ def _made(root: Path, target: Path, params: Params, complete: Collection[str], f
             found.add("rendering", line)
     for finding in found.listed():
         findings.add(finding.kind, finding.line)
-    texts = [
-        *_MACROS,
-        "provenance.json",
-        "PAPER_EVIDENCE_README.md",
-        *(f"{name}{end}" for name in names for end in ENDINGS),
-    ]
+    rendered = [f"{name}{end}" for name in names for end in ENDINGS]
     return {
         *(RESULTS / name for name in LISTS),
         *(paths.aggregated(study) / name for study in params.studies for name in AGGREGATED),
