@@ -13,7 +13,7 @@ HEADLINE = re.compile(r"(?s)<!-- table: headline -->(.*?)<!-- end of table -->")
 
 
 def digit_in_a_tex(tree, random):
-    name = one(tree, random, f"{ENDS['table']}.tex", f"{ENDS['aggregated']}.tex")
+    name = one(tree, random, f"{ENDS['table']}.tex", f"{ENDS['aggregated']}.tex", "paper_evidence/numbers.tex")
     tree.write(name, other_digit(tree.read(name), random))
     return name
 
