@@ -4,18 +4,24 @@ import random
 
 import mutations
 import pytest
+import yaml
 
 from mono_s2s.evidence.verify import checking
 
-# Each kind of damage so often, in other places each time.
-TIMES = 3
+
+def cases(kinds, words, times):
+    """Each kind of damage so often, in other places each time."""
+    return [pytest.param(kind, time, id=f"{words}-{kind.__name__}-{time}") for kind in kinds for time in range(times)]
 
 
-def cases(kinds, words):
-    return [pytest.param(kind, time, id=f"{words}-{kind.__name__}-{time}") for kind in kinds for time in range(TIMES)]
+PLAIN, BELIEVED = cases(mutations.PLAIN, "plain", 3), cases(mutations.BELIEVED, "believed", 3)
 
 
-PLAIN, BELIEVED = cases(mutations.PLAIN, "plain"), cases(mutations.BELIEVED, "believed")
+@pytest.fixture(autouse=True)
+def _fast_yaml(monkeypatch):
+    """PyYAML's own loader in C reads the same: two hundred times, what it takes matters."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    monkeypatch.setattr(yaml, "safe_load", lambda text: yaml.load(text, Loader=loader))
 
 
 def found(tree):
