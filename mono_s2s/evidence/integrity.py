@@ -81,14 +81,11 @@ def gather_run(study: str, seed: int, root: Path = Path()) -> Filed:
     if not folder.is_dir():
         raise BadInput(f"{paths.results(study, seed)}: missing: run `dvc repro` to run seed {seed}")
     raw = files.read_json(folder / "metadata.json")
+    typed = schemas.validate(raw, metadata.Metadata, folder / "metadata.json")
+    rows = {name: examples.read(folder / name, tasks.of(study).columns[name]) for name in OUTPUTS}
     schemas.read(folder / "final_results.json", schemas.Final)
-    return as_filed(
-        collection.read(study, seed, {name: folder / name for name in collection.COPIED}),
-        raw,
-        schemas.validate(raw, metadata.Metadata, folder / "metadata.json"),
-        files.read_json(folder / "final_results.json"),
-        {name: examples.read(folder / name, tasks.of(study).columns[name]) for name in OUTPUTS},
-    )
+    run = collection.read(study, seed, {name: folder / name for name in collection.COPIED})
+    return as_filed(run, raw, typed, files.read_json(folder / "final_results.json"), rows)
 
 
 def as_filed(
