@@ -385,5 +385,51 @@ def explain(
     raise typer.Exit(answers.explain(list_numbers, as_json))
 
 
+def _verified(as_json: bool) -> int:
+    from mono_s2s.evidence.verify import checking
+
+    found = checking.verify()
+    if as_json:
+        typer.echo(to_json(found.content()), nl=False)
+        return found.exit_code
+    for finding in found.listed():
+        typer.echo(f"{finding.kind}: {finding.line}", err=True)
+    looked = ", ".join(f"{number} {what}" for what, number in found.counts.items())
+    wrong = ", ".join(f"{number} {kind}" for kind, number in found.by_class().items())
+    typer.echo(f"not sound: {wrong} ({looked})" if wrong else f"sound: {looked}", err=bool(wrong))
+    return found.exit_code
+
+
+@app.command()
+def verify(
+    reproduced: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="Compare the results here with those committed at REV instead."),
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="With --reproduced: how far numbers may be off, relative.")] = 0.0,
+    absolute: Annotated[float, typer.Option(help="With --reproduced: or how far, absolute.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the evidence that lies here: from each example's score to each printed digit, against what DVC recorded.
+
+    One line a finding. Exit codes: 0 sound; 10 identity, 11 schema, 12 numbers, 13 rendering, 14 records, 15 hashes
+    (of several, the smallest); 16 not reproduced; 1 nothing could be compared. Example: mono verify
+    """
+    if reproduced is None:
+        raise typer.Exit(_verified(as_json))
+    from mono_s2s.evidence.verify import reproduced as reproducing
+
+    try:
+        result = reproducing.compare(reproduced, reproducing.Tolerance(tolerance, absolute))
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(to_json(result.content()), nl=False)
+    else:
+        typer.echo("\n".join(result.lines()))
+    raise typer.Exit(result.exit_code)
+
+
 if __name__ == "__main__":
     app()

@@ -1,7 +1,7 @@
 """Options of the whole suite."""
 
 # Made-up studies for whatever reads results.
-pytest_plugins = ["studies"]
+pytest_plugins = ["studies", "verifying"]
 
 
 def pytest_addoption(parser):

@@ -1,10 +1,11 @@
 """Contents of the result files that the stages of both studies leave, made up, without training anything."""
 
 import hashlib
-import math
 
 import numpy as np
 
+from mono_s2s import seeds
+from mono_s2s.evaluation import intervals
 from mono_s2s.evidence import tasks
 
 STUDY = "t5_experiments"
@@ -164,8 +165,15 @@ def means(rows):
     }
 
 
-def around(values):
-    return {"mean": float(np.mean(values)), "lower": float(np.min(values)), "upper": float(np.max(values))}
+# How the intervals came about, as the result files say it.
+RESAMPLED = {"confidence": intervals.CONFIDENCE, "resamples": 50, "limit": None}
+
+
+def around(rows, seed, dataset):
+    """Each ROUGE measure's mean and interval."""
+    scored = np.array([[row[name] for name in ROUGE] for row in rows])
+    found = intervals.means(scored, RESAMPLED["resamples"], seeds.generator(seed, "intervals", dataset))
+    return dict(zip(ROUGE, found, strict=True))
 
 
 def generator(seed, model, *more):
@@ -204,7 +212,7 @@ def evaluation(seed):
             ]
             found = means(own)
             parts[model] = {
-                "rouge": {name: around([row[name] for row in own]) for name in ROUGE},
+                "rouge": around(own, seed, dataset),
                 "nll_per_token": found["nll_per_token"],
                 "target_tokens": found["target_tokens"],
                 "prediction_lengths": lengths([row["prediction_tokens"] for row in own]),
@@ -219,22 +227,23 @@ def evaluation(seed):
                 {"dataset": dataset, "example_id": f"{dataset}-{index}", "point": point, **scores(random, 0.15)}
                 for index in range(N + place)
             ]
-            costless[point] = {name: around([row[name] for row in own]) for name in ROUGE}
+            costless[point] = around(own, seed, dataset)
             points += own
         datasets[dataset] = {"n": N + place, "models": parts, "reference_points": costless}
     content = {
         **evaluated(seed, STUDY),
         "decoding": {"beams": 4},
-        "rouge": {"stemmer": True},
+        "rouge": {"stemmer": True, "interval": intervals.METHOD, **RESAMPLED},
         "datasets": datasets,
     }
     return content, rows, points
 
 
-def perplexity(rows):
-    """Of blocks; with an interval that is made up."""
-    mean = math.exp(means(rows)["nll_per_token"])
-    return {"perplexity": {"mean": mean, "lower": 0.9 * mean, "upper": 1.1 * mean}}
+def perplexity(rows, seed, dataset):
+    """Of blocks."""
+    nats, tokens = (np.array([row[name] for row in rows]) for name in ("nll_nats", "target_tokens"))
+    random = seeds.generator(seed, "intervals", dataset)
+    return {"perplexity": intervals.perplexity(nats, tokens, RESAMPLED["resamples"], random)}
 
 
 def evaluation_text(seed):
@@ -261,8 +270,8 @@ def evaluation_text(seed):
         unigram = blocks(5.1, np.random.default_rng(place), point="unigram")
         datasets[dataset] = {
             "n": N + place,
-            "models": {model: {**means(found), **perplexity(found)} for model, found in own.items()},
-            "reference_points": {"unigram": perplexity(unigram)},
+            "models": {model: {**means(found), **perplexity(found, seed, dataset)} for model, found in own.items()},
+            "reference_points": {"unigram": perplexity(unigram, seed, dataset)},
         }
         rows += [row for found in own.values() for row in found]
         points += unigram
@@ -271,7 +280,7 @@ def evaluation_text(seed):
     asked = {"n": 4, "questions": sha("winogrande"), "metric": "acc", "models": chosen}
     content = {
         **evaluated(seed, TEXT),
-        "scoring": {"batch_size": 16, "resamples": 50},
+        "scoring": {"batch_size": 16, "interval": intervals.RATIO_METHOD, **RESAMPLED},
         "datasets": datasets,
         "multiple_choice": {"harness": "0.4.9", "tasks": {"winogrande": asked}},
     }
@@ -318,6 +327,14 @@ def damage(clean_rows, other_rows):
     }
 
 
+# A point of HotFlip's curve: key, condition.
+STRENGTH = {
+    "nll_per_token": "attack",
+    "random_nll_per_token": "random",
+    "random_search_nll_per_token": "random_search",
+}
+
+
 def attack(seed, name, study):
     conditions = ("clean", "attack", "random", "random_search")
     rows, models, rows_of = [], {}, {}
@@ -336,9 +353,13 @@ def attack(seed, name, study):
             "damage": {condition: damage(found["clean"], found[condition]) for condition in conditions[1:]},
         }
         if name == "hotflip":
-            curve = {"flips": 5, "nll_per_token": 2.0, "random_nll_per_token": 1.9, "random_search_nll_per_token": 1.9}
+            losses = {key: means(made)["nll_per_token"] for key, made in found.items()}
+            curve = [
+                {"flips": flips, **{key: losses[of if flips else "clean"] for key, of in STRENGTH.items()}}
+                for flips in (0, 5)
+            ]
             flips = dict.fromkeys(conditions[1:], 5.0)
-            more = {"curve": [curve], "effective_flips": flips, "short_examples": 0, "first_order_correlation": 0.5}
+            more = {"curve": curve, "effective_flips": flips, "short_examples": 0, "first_order_correlation": 0.5}
         else:
             trigger = {"ids": [5, 6, 7], "text": "one two three", "search_nll_per_token": 2.0}
             more = {"triggers": {"attack": trigger, "random_search": trigger}, "trace": [1.0, 2.0]}

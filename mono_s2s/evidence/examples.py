@@ -122,13 +122,29 @@ def _by(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[str, ...], li
 Pair = tuple[str, float, float]
 
 
-def _compare(path: Path, source: Path, pairs: Iterator[Pair]) -> None:
-    for key, stated, recomputed in pairs:
-        if not math.isclose(stated, recomputed, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-            raise BadInput(
-                f"{path}: {key} is {stated!r}, but the examples of {source.name} give {recomputed!r}: "
-                "one of the two was edited or cut off; run `dvc repro`"
-            )
+def compare(path: Path, source: Path, pairs: Iterator[Pair]) -> None:
+    """Hold what a result file states against what its examples give.
+
+    Args:
+        path: the result file.
+        source: where its examples stand.
+        pairs: each number that it states.
+
+    Raises:
+        BadInput: names the first number that differs, and says how many more do.
+    """
+    differing = [
+        (key, stated, recomputed)
+        for key, stated, recomputed in pairs
+        if not math.isclose(stated, recomputed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    ]
+    if differing:
+        key, stated, recomputed = differing[0]
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise BadInput(
+            f"{path}: {key} is {stated!r}, but the examples of {source.name} give {recomputed!r}: "
+            f"one of the two was edited or cut off; run `dvc repro`{more}"
+        )
 
 
 def _same_groups(path: Path, found: Mapping[tuple[str, ...], object], wanted: set[tuple[str, ...]]) -> None:
@@ -177,12 +193,12 @@ def check_evaluation(
                 total = math.fsum(number(row, f"{column}_tokens", source) for row in group)
                 yield f"{key}.{column}_lengths.total", lengths.total, total
 
-    _compare(path, source, pairs())
+    compare(path, source, pairs())
     for dataset in results.datasets:
         _same_examples(source, {model: group for (name, model), group in groups.items() if name == dataset}, dataset)
     _check_points(results, points, groups, paths)
     if isinstance(results, schemas.EvaluationText) and results.multiple_choice is not None:
-        _compare(path, path, _choices(results.multiple_choice))
+        compare(path, path, _choices(results.multiple_choice))
 
 
 def perplexity(nll_per_token: float, source: Path) -> float:
@@ -227,7 +243,7 @@ def _check_points(
             for name, value in score_means(group, source).items():
                 yield f"{key}.{name}.mean", getattr(stated, name).mean, value
 
-    _compare(paths["evaluation_results.json"], source, pairs())
+    compare(paths["evaluation_results.json"], source, pairs())
     if isinstance(results, schemas.EvaluationText):
         for (dataset, point), group in found.items():
             _same_examples(source, {"standard": groups[dataset, "standard"], point: group}, dataset)
@@ -277,8 +293,14 @@ def check_attack(name: str, results: schemas.Attack, rows: Sequence[Row], paths:
         if isinstance(results, schemas.AnyUat):
             yield from _transfer(results, rows, found, source)
 
-    _compare(path, source, pairs())
-    _same_examples(source, {" ".join(key): group for key, group in plain.items()}, "the attack")
+    compare(path, source, pairs())
+    moved = _by([row for row in rows if row["condition"] == "transfer"], ("trigger_source", "model"))
+    if isinstance(results, schemas.AnyUat):
+        origins = {(origin, target) for origin, targets in results.transfer.items() for target in targets}
+        _same_groups(source, moved, {pair for pair in origins if len(set(pair)) > 1})
+    groups = {" ".join(key): group for key, group in plain.items()}
+    groups |= {" to ".join(key): group for key, group in moved.items()}
+    _same_examples(source, groups, "the attack")
 
 
 def _damage(key: str, damage: schemas.LossDamage, clean: Means, other: Means) -> Iterator[Pair]:

@@ -62,6 +62,24 @@ def listed(root: Path = Path()) -> list[Experiment]:
     return sorted(found, key=lambda experiment: (experiment.name, experiment.commit))
 
 
+def commit_of(revision: str, root: Path = Path()) -> str:
+    """The commit that a revision (HEAD~1, a tag, a branch) names.
+
+    Raises:
+        BadInput: there is none, or `root` is in no git repository.
+    """
+    try:
+        return _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except BadInput as error:
+        raise BadInput(f"{revision}: no such commit here: name a tag, a branch or a commit of this clone") from error
+
+
+def names(commit: str, folders: Iterable[str], root: Path = Path()) -> list[str]:
+    """The files of a commit that lie below `folders`, relative to `root`."""
+    found = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *folders).decode()
+    return [name for name in found.split("\0") if name]
+
+
 def contents(wanted: Iterable[tuple[str, str]], root: Path = Path()) -> dict[tuple[str, str], bytes]:
     """The bytes of files as they are in commits, by (commit, path below `root`); those that are not there are left out.
 

@@ -82,17 +82,38 @@ def gather_run(study: str, seed: int, root: Path = Path()) -> Filed:
         raise BadInput(f"{paths.results(study, seed)}: missing: run `dvc repro` to run seed {seed}")
     raw = files.read_json(folder / "metadata.json")
     typed = schemas.validate(raw, metadata.Metadata, folder / "metadata.json")
+    rows = {name: examples.read(folder / name, tasks.of(study).columns[name]) for name in OUTPUTS}
+    schemas.read(folder / "final_results.json", schemas.Final)
+    run = collection.read(study, seed, {name: folder / name for name in collection.COPIED})
+    return as_filed(run, raw, typed, files.read_json(folder / "final_results.json"), rows)
+
+
+def as_filed(
+    run: collection.Run,
+    raw: Mapping[str, Any],
+    typed: metadata.Metadata,
+    final: Mapping[str, Any],
+    rows: Mapping[str, Sequence[examples.Row]],
+) -> Filed:
+    """One run from what was read of it.
+
+    Args:
+        run: its typed results.
+        raw: content of metadata.json, as it stands there.
+        typed: the same, typed.
+        final: content of final_results.json.
+        rows: of every per-example file in OUTPUTS.
+    """
     outputs, orders = {}, {}
     for name in OUTPUTS:
-        parts, orders[name] = _digests(examples.read(folder / name, tasks.of(study).columns[name]))
+        parts, orders[name] = _digests(rows[name])
         outputs.update({(name, arm): digest for arm, digest in parts.items()})
-    schemas.read(folder / "final_results.json", schemas.Final)
     return Filed(
-        folder=paths.results(study, seed).as_posix(),
+        folder=paths.results(run.study, run.seed).as_posix(),
         records=raw["stages"],
         metadata=typed,
-        run=collection.read(study, seed, {name: folder / name for name in collection.COPIED}),
-        final=files.read_json(folder / "final_results.json"),
+        run=run,
+        final=final,
         outputs=outputs,
         examples=orders,
     )
@@ -224,7 +245,8 @@ def code(evidence: Evidence) -> Iterator[str]:
                 yield f"{path}: edited since stage collect of seed {seed} ran: run `dvc repro`"
 
 
-def _lookup(content: Mapping[str, Any], key: str) -> Any:
+def lookup(content: Mapping[str, Any], key: str) -> Any:
+    """The value of a parameter as DVC addresses it, with dots; None where there is none."""
     if key in content:
         return content[key]
     node: Any = content
@@ -243,7 +265,7 @@ def parameters(evidence: Evidence) -> Iterator[str]:
                 yield f"{file}: {who} ran at this scale, params.yaml says {evidence.scale} ({own}): run `dvc repro`"
                 continue
             for key, value in keys.items():
-                if _lookup(evidence.parameters[file], key) != value:
+                if lookup(evidence.parameters[file], key) != value:
                     yield f"{file}: {key}: {who} ran with another value than stands there now: run `dvc repro`"
 
     for seed, name, stage, record in _records(evidence):

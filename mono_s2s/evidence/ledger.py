@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Mapping
@@ -69,20 +70,25 @@ def read_lock(path: Path) -> dict[str, Entry]:
         BadInput: missing or not a lock file.
     """
     try:
-        content = parse(path.read_text(encoding="utf-8"))
-        return {
-            name: Entry(
-                command=tuple(shlex.split(stage["cmd"])),
-                deps={item["path"]: item.get("md5", "") for item in stage.get("deps", ())},
-                outs={item["path"]: item.get("md5", "") for item in stage.get("outs", ())},
-                params=stage.get("params", {}),
-            )
-            for name, stage in content["stages"].items()
-        }
+        return dict(_stages(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise BadInput(f"{path}: missing: run `dvc repro`") from error
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadInput(f"{path}: not a lock file of DVC: remove it and run `dvc repro`") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _stages(text: str) -> Mapping[str, Entry]:
+    """Parsed once a text: several readers want the same lock, and YAML is slow."""
+    return {
+        name: Entry(
+            command=tuple(shlex.split(stage["cmd"])),
+            deps={item["path"]: item.get("md5", "") for item in stage.get("deps", ())},
+            outs={item["path"]: item.get("md5", "") for item in stage.get("outs", ())},
+            params={file: dict(keys) for file, keys in stage.get("params", {}).items()},
+        )
+        for name, stage in parse(text)["stages"].items()
+    }
 
 
 class Checkout:

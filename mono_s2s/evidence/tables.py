@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -251,6 +252,8 @@ def spans(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str | None, int, i
     return found
 
 
+# Compiling the template is most of the work; one that was edited since is compiled anew.
+@functools.lru_cache(maxsize=8)
 def _environment(root: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(root / TEMPLATES),

@@ -254,3 +254,39 @@ def test_other_columns_are_refused(study):
     files.write_csv(path, examples.CURVES, [])
     with pytest.raises(BadInput, match=r"rows\.csv: no rows"):
         examples.read(path, examples.CURVES)
+
+
+def test_a_trigger_on_other_examples_of_another_model_is_refused(study):
+    """All adds up, but the moved trigger was measured on other examples than the clean ones that it is held against."""
+
+    def renamed(rows):
+        for row in rows:
+            if (row["condition"], row["trigger_source"], row["model"]) == ("transfer", "baseline", "monotonic"):
+                row["example_id"] = f"other-{row['example_id']}"
+        return rows
+
+    edit_csv("uat_examples.csv", renamed)
+    with pytest.raises(BadInput, match=r"baseline to monotonic and .* were not given the same examples of the attack"):
+        collection.check_examples(run())
+
+
+def test_a_trigger_that_was_moved_nowhere_is_refused(study):
+    def more(rows):
+        return [*rows, {**rows[-1], "trigger_source": "other"}]
+
+    edit_csv("uat_examples.csv", more)
+    with pytest.raises(
+        BadInput, match=r"uat/examples\.csv: examples of other baseline, which the result file does not"
+    ):
+        collection.check_examples(run())
+
+
+def test_all_numbers_that_differ_are_counted(study):
+    def edit(rows):
+        for row in rows:
+            row["nll_nats"] = repr(float(row["nll_nats"]) + 0.01)
+        return rows
+
+    edit_csv("hotflip_examples.csv", edit)
+    with pytest.raises(BadInput, match=r"run `dvc repro` \(and \d+ more\)$"):
+        collection.check_examples(run())

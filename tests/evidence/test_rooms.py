@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = [f"mono_s2s.evidence.{path.stem}" for path in sorted((ROOT / "mono_s2s/evidence").glob("[a-z]*.py"))]
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in sorted((ROOT / "mono_s2s/evidence").rglob("[a-z]*.py"))
+]
 STAGES = [f"stages.{name}" for name in ("collect", "aggregate", "tables", "provenance", "index")]
 
 
@@ -24,6 +27,10 @@ def test_nothing_that_judges_loads_torch():
 @pytest.mark.parametrize("module", ["mono_s2s.cli", "stages.tables", "stages.index", "stages.provenance"])
 def test_light_programs_load_no_numbers_library(module):
     assert loaded([module], ["numpy", "scipy"]) == []
+
+
+def test_no_room_is_left_out():
+    assert {"mono_s2s.evidence.integrity", "mono_s2s.evidence.verify.checking"} <= set(MODULES)
 
 
 def test_the_test_for_loaded_modules_can_fail():

@@ -60,6 +60,8 @@ SAYS = {
     "mono check": "scales/paper.yaml: well-formed",
     "mono trace table_5.monotonic.success": "Every link holds.",
     "mono explain": "None of the paper's",
+    "mono verify": "sound: ",
+    "mono verify --reproduced HEAD": "reproduced: ",
     "dvc push": "",
     "dvc plots show": "index.html",
     "dvc repro paper_evidence/dvc.yaml:aggregate@foundation_llm_experiments": "aggregate@foundation",
