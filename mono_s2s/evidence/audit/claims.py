@@ -20,6 +20,8 @@ ROW, COLUMN, BLOCK, SPAN, CORNER, CAPTION = 1.0, 1.0, 0.8, 0.7, 0.4, 0.35
 # In running text: how many words away, and how much such a word says.
 NEARNESS = ((2, 1.0), (5, 0.6), (10, 0.3), (10**9, 0.1))
 HEADING = 0.15
+# Of a word in a part of the sentence that has a number of its own.
+ASIDE = 0.3
 _COMPARED = re.compile(r"(?i)\w\s*(?:−|–|-|\bvs\.?|\bminus\b|\bversus\b)\s+\w|\bdifference\b|(?<=\s)Δ|\bgap\b")
 _BREAK = re.compile(
     r"\n[ \t]*\n|\\(?:sub)*section\*?|\\(?:sub)?paragraph\*?|\\chapter\*?|\\item\b|\\par\b|\\maketitle\b|\\smallskip\b"
@@ -27,6 +29,11 @@ _BREAK = re.compile(
 )
 _HEADING = re.compile(r"\\(?:(?:sub)*section|chapter)\*?\s*\{")
 _BOXES = re.compile(r"\\(?:resizebox\*?\s*\{[^{}]*\}\s*\{[^{}]*\}|scalebox\s*\{[^{}]*\}|adjustbox\s*\{[^{}]*\})")
+# The parts of an enumeration: "2 epochs, 280 updates of 16 examples, learning rate 0.003".
+_PART = re.compile(r"[,;:()]\s+|\s+(?=\()|[()]")
+# 16 examples of one update are a batch.
+_BATCH = re.compile(r"(?i)\b(?:updates?|steps?|iterations?|batch(?:es)?)\s+(?:of|with|on)\s*$")
+_OF_STEP = re.compile(r"(?i)\s*\w+\s+(?:per|an?|each)\s+(?:updates?|steps?|iterations?|batch)\b")
 _SENTENCE = re.compile(r"(?<=[.!?;])(?<!et al\.)(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!resp\.)\s+(?=[^\s\da-z])")
 
 
@@ -231,6 +238,7 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
     own: list[tuple[Unit, float]] = [(unit, HEADING) for unit in words.units(heading)]
     own += [(unit, HEADING) for unit in words.units(caption)]
     around = {unit for unit, _ in own} - set(words.units(sentence))
+    elsewhere = _elsewhere(sentence, found)
     for place, (_, _, chunk) in enumerate(chunks):
         inside = first <= place <= last
         # Numbers between a word and this one, as in a list of seeds, do not part them.
@@ -239,7 +247,9 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
         weight = next(share for limit, share in NEARNESS if distance <= limit)
         for unit in words.units(chunk):
             if not inside or not unit[0][0][:1].isdigit():
-                own.append((unit, weight))
+                own.append((unit, ASIDE * weight if unit in elsewhere else weight))
+    if _BATCH.search(sentence[: found[0].start]) or _OF_STEP.match(sentence[found[-1].end :]):
+        own.append((words.units("batch")[0], 1.0))
     before = sentence[: found[0].start]
     asked = _asked(sentence) | ({"n="} if re.search(r"(?i)\bn\s*=\s*$", before) else set())
     if not any(number.percent for number in found):
@@ -250,8 +260,21 @@ def _sentence_query(sentence: str, found: list[Number], heading: str, caption: s
         asked=frozenset(asked),
         runs=named([unit for unit, weight in own if weight >= NEARNESS[1][1]]),
         strict=False,
-        loose=frozenset(around),
+        loose=frozenset(around | elsewhere),
     )
+
+
+def _elsewhere(sentence: str, found: list[Number]) -> set[Unit]:
+    """Words that stand only in parts of the sentence that are about another number."""
+    here: set[Unit] = set()
+    there: set[Unit] = set()
+    place = 0
+    for part in _PART.split(sentence):
+        start = sentence.find(part, place)
+        place = start + len(part)
+        own = start <= found[0].start < place
+        (there if not own and numbers.read(part) else here).update(words.units(part))
+    return there - here
 
 
 def everything(

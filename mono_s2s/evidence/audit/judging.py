@@ -72,16 +72,42 @@ def sure(index: Index, query: Query, place: int) -> bool:
             for unit, weight in query.own
         )
         return len(near) >= 2 and named
-    if not any(query.axes):
+    return any(query.axes) and all(_met(index, query, axis, place) for axis in filter(None, query.axes))
+
+
+def _met(index: Index, query: Query, axis: Sequence[words.Unit], place: int) -> bool:
+    """Whether a place has a row's or a column's words."""
+    pointed = index.lexicon.pointed
+    # A word that names the run has done its work: the run is chosen.
+    told = [unit for unit in axis if unit != PERCENT and not (query.runs and index.named([unit]))]
+    met = sum(place in pointed(unit) for unit in told)
+    # A word that the results do not know is no evidence for another place, but it does leave a doubt.
+    return met >= COVERED * sum(1.0 if pointed(unit) else 0.5 for unit in told)
+
+
+def _counted(index: Index, query: Query, place: int, leaf: Leaf) -> bool:
+    """Whether a place has a count where a percentage is printed, and no word names that count."""
+    if not query.percent or leaf.value.as_tuple().exponent != 0 or leaf.value in (0, 100):
         return False
-    for axis in filter(None, query.axes):
-        # A word that names the run has done its work: the run is chosen.
-        told = [unit for unit in axis if unit != PERCENT and not (query.runs and index.named([unit]))]
-        met = sum(place in pointed(unit) for unit in told)
-        # A word that the results do not know is no evidence for another place, but it does leave a doubt.
-        if met < COVERED * sum(1.0 if pointed(unit) else 0.5 for unit in told):
-            return False
-    return True
+    last = words.name_words(index.lexicon.places[place][-1])
+    said = {form for unit, _ in query.own for form, share in unit if share == 1}
+    return not any(words.likeness(form, word) >= 0.7 for form in said for word in last)
+
+
+def _at_home(index: Index, item: Item) -> Match | None:
+    """What is printed as the table's own run has it: a place with the words of the row or the column, and no other's.
+
+    It may not be what is meant, but while it may be, no other place contradicts.
+    """
+    query, ranking = item.query, item.ranking
+    against = {unit for unit, _ in query.others}
+    for match in ranking.strangers if ranking and query.strict else ():
+        if match.run != query.home or match.accepted > search.ALPHA * query.forms:
+            continue
+        foreign = any(match.place in index.lexicon.pointed(unit) for unit in against)
+        if not foreign and any(_met(index, query, axis, match.place) for axis in query.axes if axis):
+            return match
+    return None
 
 
 def _grade(number: Number, value: Decimal) -> str:
@@ -128,12 +154,13 @@ def _options(index: Index, item: Item, order: Sequence[int]) -> list[_Option]:
     for score, place in ranking.places:
         if score < NEARLY * best or not sure(index, query, place):
             continue
-        holding = list(index.values[place])
-        run = next((run for run in order if run in holding), holding[0])
-        if query.runs & set(holding):
-            run = min(query.runs & set(holding))
+        run = _said_by(index, query, place, order)
+        if run is None:
+            continue
         for leaves in search.leaves_of(index.values[place][run], query):
             if leaves[0].length and not query.asked & {"n", "n=", "length"}:
+                continue
+            if _counted(index, query, place, leaves[0]):
                 continue
             for change in search.changes(query, leaves[0]):
                 values = [change(leaf.value) for leaf in leaves]
@@ -142,6 +169,25 @@ def _options(index: Index, item: Item, order: Sequence[int]) -> list[_Option]:
                 grades = tuple(_grade(number, value) for number, value in pairs)
                 found.append(_Option(grades, distance, place, run, change, leaves))
     return sorted(found, key=lambda option: option.key)
+
+
+def _said_by(index: Index, query: Query, place: int, order: Sequence[int]) -> int | None:
+    """The run whose number a place has to say: the table's own; another only where all that have the place agree."""
+    holding = index.holding(place, query)
+    if query.home is not None and query.home not in holding and query.study is None and not query.runs:
+        beside = index.study(query.home)
+        holding = [run for run in holding if run in beside] or holding
+    chosen = next((run for run in (query.home, *order) if run in holding), None)
+    if chosen is not None or not holding:
+        return chosen
+    if query.home is None:
+        # No run is told from the others, and none of them says what is printed.
+        return holding[0]
+    said = {
+        tuple((role, *(leaf.value for leaf in leaves)) for role, leaves in index.values[place][run].items())
+        for run in holding
+    }
+    return holding[0] if len(said) == 1 else None
 
 
 def _text(value: Decimal) -> str:
@@ -187,7 +233,7 @@ def judge(index: Index, items: Sequence[Item], order: Sequence[int]) -> None:
             item.verdicts = [Verdict(ALLOWED, note="a single digit in running text tells nothing")]
         elif ranking.matches:
             best = best_of(ranking.matches)
-            own = next((run for run in order if run in index.values[best.place]), None)
+            own = next((run for run in (query.home, *order) if run in index.values[best.place]), None)
             chosen = best_of([match for match in ranking.matches if match.run == own] or ranking.matches)
             item.run = chosen.run
             item.verdicts = _supported(index, chosen, item.query)
@@ -242,6 +288,9 @@ def _unmatched(index: Index, item: Item, order: Sequence[int]) -> list[Verdict]:
         return _apart(index, item, order) if len(query.numbers) > 1 else nothing
     if not query.strict and not _plausible(query, option):
         return nothing
+    if CONTRADICTED in option.grades and (match := _at_home(index, item)):
+        file, pointer = _where(index, match.place, match.run, match.leaves[0])
+        return [Verdict(UNSOURCED, note=f"it stands at {file}: {pointer}; {_reason(item)}") for _ in query.numbers]
     return _against(index, item, option, _elsewhere(index, item, order))
 
 

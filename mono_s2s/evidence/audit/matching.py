@@ -54,8 +54,8 @@ def _seed(index: Index, query: Query) -> Match | None:
         key = next((name for name in reversed(names) if not name.startswith("#")), "")
         if "seed" not in words.name_words(key):
             continue
-        for run, held in index.values[place].items():
-            for leaf in held.get("value", []):
+        for run in index.holding(place, query):
+            for leaf in index.values[place][run].get("value", []):
                 if leaf.value == number.value and not leaf.length:
                     return Match(place, run, search.SAME, (leaf,), 0.0, 1, 1)
     return None
@@ -65,9 +65,7 @@ def look_up(index: Index, items: Sequence[Item]) -> None:
     """Rank the places of every quantity of a table: once by words alone, then knowing what the table is about."""
     for item in items:
         _look_up(index, item)
-    order = homes(items)
-    explained = sum(bool(item.runs) for item in items)
-    home = order[0] if order and 2 * sum(order[0] in item.runs for item in items) > explained else None
+    home = home_of(items)
     idle = _idle(index, items)
     for item in items:
         if item.query.strict and (home is not None or item.query.loose):
@@ -121,6 +119,13 @@ def _assign(index: Index, items: Sequence[Item]) -> None:
                 item.runs = frozenset((match.run,))
                 taken.add(match.place)
                 break
+
+
+def home_of(items: Sequence[Item]) -> int | None:
+    """The run that explains more than half of a table's quantities; None where no run does."""
+    order = homes(items)
+    explained = sum(bool(item.runs) for item in items)
+    return order[0] if order and 2 * sum(order[0] in item.runs for item in items) > explained else None
 
 
 def homes(items: Sequence[Item]) -> list[int]:

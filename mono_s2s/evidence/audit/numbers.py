@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 # Room for every float with the decimals of its printed form.
@@ -242,10 +243,11 @@ def read(text: str) -> list[list[Number]]:
     return quantities
 
 
-def rounded(value: Decimal, unit: Decimal) -> set[Decimal]:
+@lru_cache(maxsize=1 << 16)
+def rounded(value: Decimal, unit: Decimal) -> frozenset[Decimal]:
     """What `value` may be printed as with this last place: half to even and half up differ in exact ties alone."""
     steps = value.scaleb(-unit.adjusted(), context=WIDE)
-    return {
+    return frozenset(
         steps.quantize(Decimal(1), rounding=mode, context=WIDE).scaleb(unit.adjusted(), context=WIDE)
         for mode in (ROUND_HALF_EVEN, ROUND_HALF_UP)
-    }
+    )

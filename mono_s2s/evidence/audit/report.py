@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def judged(index: Index, found: Sequence[claims.Claim], allowed: allow.Allowed) 
         (item, [own or said for own, said in zip(settled, item.verdicts or settled, strict=True)])
         for item, settled in entries
     ]
+
+
+def settle(index: Index, text: Sequence[claims.Claim], courts: Mapping[str, Sequence[Item]]) -> None:
+    """A caption or a note belongs to its table: the table's run, and those beside it, say what it may print."""
+    for claim in text:
+        home = matching.home_of(courts[claim.grid.label]) if claim.grid else None
+        if home is not None:
+            claim.query = replace(claim.query, home=home, study=index.study(home))
 
 
 def _explained(index: Index, found: Sequence[claims.Claim], items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -164,6 +173,7 @@ def audit(paper: Path, folders: Sequence[Path], allow_file: Path | None = None, 
         entries = _entries(index, by_table[grid.label], allowed, printed, courts, grid.label)
         explained = _explained(index, by_table[grid.label], courts[grid.label])
         sections.append({**_summary(grid, source), "runs": explained, "numbers": entries})
+    settle(index, text, courts)
     running = _entries(index, text, allowed, printed, {}, "")
     different = _different_runs(index, courts)
     counts = Counter(entry["status"] for section in sections for entry in section["numbers"])

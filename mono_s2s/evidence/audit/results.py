@@ -121,6 +121,28 @@ def _record_key(record: Mapping[str, Any]) -> str | None:
     return " ".join([*named[:4], *seed]) or None
 
 
+def _finite(content: Any) -> bool:
+    if isinstance(content, str):
+        return not _NON_FINITE.fullmatch(content.strip().removesuffix("%"))
+    return not isinstance(content, float) or math.isfinite(content)
+
+
+def _name(content: str | float) -> str:
+    if isinstance(content, str):
+        return content.strip().removesuffix("%")
+    return "NaN" if math.isnan(content) else ("Infinity" if content > 0 else "-Infinity")
+
+
+def _bad(content: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Pointer and name of every number below `content` that is not finite."""
+    if isinstance(content, (Mapping, list)):
+        for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
+            if isinstance(value, (Mapping, list)) or not _finite(value):
+                yield from _bad(value, f"{pointer}/{escaped(str(key))}")
+    elif not _finite(content):
+        yield pointer, _name(content)
+
+
 def walk(content: Any, pointer: str = "", keys: tuple[str, ...] = ()) -> Iterator[tuple[Leaf | None, str, str]]:
     """Every number below `content`: a leaf; or None with the pointer and the name of a number that is not finite."""
     if isinstance(content, Mapping):
@@ -133,23 +155,20 @@ def walk(content: Any, pointer: str = "", keys: tuple[str, ...] = ()) -> Iterato
         for place, value in enumerate(content):
             if len(content) > LONGEST:
                 # Still looked at for what is not finite.
-                yield from (found for found in walk(value, f"{pointer}/{place}", keys) if found[0] is None)
+                yield from ((None, *found) for found in _bad(value, f"{pointer}/{place}"))
                 continue
             name = _record_key(value) if isinstance(value, Mapping) else None
             yield from walk(value, f"{pointer}/{place}", (*keys, name if name is not None else f"#{place}"))
         return
     if isinstance(content, bool) or content is None:
         return
+    if not _finite(content):
+        yield None, pointer, _name(content)
+        return
     if isinstance(content, str):
         text = content.strip().removesuffix("%")
         if _NUMERIC.fullmatch(text):
             yield Leaf(pointer, keys, Decimal(text)), pointer, ""
-        elif _NON_FINITE.fullmatch(text):
-            yield None, pointer, text
-        return
-    if isinstance(content, float) and not math.isfinite(content):
-        name = "NaN" if math.isnan(content) else ("Infinity" if content > 0 else "-Infinity")
-        yield None, pointer, name
         return
     value = content if isinstance(content, Decimal) else Decimal(repr(content))
     yield Leaf(pointer, keys, value), pointer, ""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import groupby
+from operator import itemgetter
 
 from mono_s2s.evidence.audit import words
 from mono_s2s.evidence.audit.numbers import WIDE, Number, rounded
@@ -96,7 +97,8 @@ class Query:
         runs: positions of the runs that the words name, empty for none.
         strict: a table's cell, whose place is told by row and column; not a number in running text.
         loose: the own units that only order places and rule none out: words of a caption that says more.
-        home: position of the run that the table comes from, once that is known.
+        home: position of the run that the table comes from, once that is known; for a note, its table's.
+        study: positions of the runs beside that one, where only they may be meant; None for all.
     """
 
     numbers: list[Number]
@@ -108,6 +110,7 @@ class Query:
     strict: bool = True
     loose: frozenset[tuple[tuple[str, float], ...]] = frozenset()
     home: int | None = None
+    study: frozenset[int] | None = None
 
     @property
     def percent(self) -> bool:
@@ -173,6 +176,8 @@ class Index:
         for number, place in enumerate(names):
             for slot in self._slots_of(place):
                 self._slots[slot].append(number)
+        self._rivals: dict[int, list[int]] = {}
+        self._priors: dict[int | None, list[float]] = {}
         self.run_words = [self._words_of_run(position) for position in range(len(runs))]
 
     @staticmethod
@@ -195,10 +200,33 @@ class Index:
             return frozenset()
         return frozenset(position for position, own in enumerate(self.run_words) if forms & own)
 
-    def rivals(self, place: int) -> Iterator[int]:
+    def study(self, run: int) -> frozenset[int]:
+        """The runs whose folders lie beside a run's: with it, they are one study."""
+        beside = self.runs[run].name.rpartition("/")[0]
+        return frozenset(other for other, entry in enumerate(self.runs) if entry.name.rpartition("/")[0] == beside)
+
+    def holding(self, place: int, query: Query) -> list[int]:
+        """The runs that have a place and may be meant: those that are named, else those of the study."""
+        found = list(self.values[place])
+        if query.runs & set(found):
+            return [run for run in found if run in query.runs]
+        return found if query.study is None else [run for run in found if run in query.study]
+
+    def prior(self, home: int | None) -> Sequence[float]:
+        """What speaks for each place before any word does: its plain name, and the table's own run."""
+        if home not in self._priors:
+            self._priors[home] = [
+                (HOME if home in held else 0.0) - cost
+                for held, cost in zip(self.values, self.lexicon.cost, strict=True)
+            ]
+        return self._priors[home]
+
+    def rivals(self, place: int) -> Sequence[int]:
         """Places that differ in a single name: another model's, metric's or data set's number of the same kind."""
-        for slot in self._slots_of(self.lexicon.places[place]):
-            yield from (other for other in self._slots[slot] if other != place)
+        if place not in self._rivals:
+            slots = self._slots_of(self.lexicon.places[place])
+            self._rivals[place] = [other for slot in slots for other in self._slots[slot] if other != place]
+        return self._rivals[place]
 
 
 def changes(query: Query, leaf: Leaf) -> list[Change]:
@@ -208,7 +236,9 @@ def changes(query: Query, leaf: Leaf) -> list[Change]:
     printed, stored = query.numbers[0], leaf.value
     found = [SAME]
     share = stored.copy_abs() <= 1 and stored != stored.to_integral_value()
-    if query.percent or (share and printed.value.copy_abs() <= 1000):
+    # A whole number in running text is a count, unless it is said to be a percentage.
+    count = not query.strict and printed.decimals <= 0 and not query.asked & {"percent", "point", "points"}
+    if query.percent or (share and printed.value.copy_abs() <= 1000 and not count):
         found.append(PERCENT)
     if stored.copy_abs() > 1 and printed.value.copy_abs() <= 1 and printed.decimals >= 2 and not query.percent:
         found.append(SHARE)
@@ -259,8 +289,9 @@ class Ranking:
     """The places that may be meant, best first, and what was found there."""
 
     query: Query
-    # How well each place fits as far as words can rule places out.
+    # How well each place fits as far as words can rule places out; and how well by all words, near ones first.
     flat: Mapping[int, float]
+    scores: Mapping[int, float]
     places: list[tuple[float, int]]
     matches: list[Match]
     # Matching places that cannot be meant: another row's, another column's.
@@ -270,39 +301,41 @@ class Ranking:
     # All places that any word points to, best first.
     considered: list[tuple[float, int]]
 
-    def better(self, index: Index, place: int) -> list[int]:
+    def better(self, index: Index, place: int) -> Iterator[int]:
         """The places that rule this one out: they differ in one name and fit the words better."""
-        own = self.flat.get(place, 0.0)
-        return [
-            rival
-            for rival in index.rivals(place)
-            if self.flat.get(rival, 0.0) > own + 0.05
-            and any(next(leaves_of(held, self.query), None) for held in index.values[rival].values())
-        ]
+        flat, scores = self.flat, self.scores
+        enough, score = flat.get(place, 0.0) + 0.05, scores.get(place, 0.0)
+        for rival in index.rivals(place):
+            if flat.get(rival, 0.0) > enough and scores.get(rival, 0.0) > score:
+                held = index.values[rival]
+                if any(next(leaves_of(held[run], self.query), None) for run in index.holding(rival, self.query)):
+                    yield rival
 
 
 def rank(index: Index, query: Query) -> Ranking:
     """Look a quantity up."""
     lexicon = index.lexicon
-    scores = words.scores(lexicon, query.own, query.others)
     if not query.strict:
+        scores = words.scores(lexicon, query.own, query.others)
         # In running text nearness orders the places, but any word of the sentence may be meant: words are counted.
         flat = Counter(place for unit, _ in query.own if unit not in query.loose for place in lexicon.pointed(unit))
     else:
-        binding = [(unit, weight) for unit, weight in query.own if unit not in query.loose]
-        flat = words.scores(lexicon, binding, query.others) if query.loose else scores
-    ordered = sorted(
-        (
-            (score - lexicon.cost[place] + (HOME if query.home in index.values[place] else 0.0), place)
-            for place, score in scores.items()
-            if score > 0
-        ),
-        key=lambda entry: (-round(entry[0], 6), entry[1]),
-    )[:DEPTH]
-    found = Ranking(query, flat, [], [], [], [], ordered)
+        binding = [entry for entry in query.own if entry[0] not in query.loose]
+        scores = flat = words.scores(lexicon, binding, query.others)
+        if len(binding) < len(query.own):
+            # Where no binding word points to, other rows' words have nothing to speak against.
+            scores = words.scores(lexicon, [entry for entry in query.own if entry[0] in query.loose], [], flat)
+    prior = index.prior(query.home)
+    best_first = [
+        (-round(score + prior[place], 6), place)
+        for place, score in scores.items()
+        if score > 0 and (query.study is None or index.holding(place, query))
+    ]
+    ordered = [(-negated, place) for negated, place in sorted(best_first)[:DEPTH]]
+    found = Ranking(query, flat, scores, [], [], [], [], ordered)
     seen: set[tuple[Decimal, ...]] = set()
     limit = max(1.0 if query.forms <= 10 else 2.0, ALPHA * query.forms)
-    for score, level in groupby(ordered, key=lambda entry: round(entry[0], 6)):
+    for score, level in groupby(ordered, key=itemgetter(0)):
         if (found.matches or found.abroad) and score < ENOUGH * ordered[0][0]:
             break
         matches: list[Match] = []
@@ -331,12 +364,10 @@ def _look(index, query, place, score, found, seen, matches, abroad) -> None:
     """Compare what stands at one place, in every run that may be meant."""
     holding = index.values[place]
     fitting = None
-    for run, held in holding.items():
-        if query.runs and run not in query.runs and query.runs & set(holding):
-            continue
-        for leaves in leaves_of(held, query):
+    for run in index.holding(place, query):
+        for leaves in leaves_of(holding[run], query):
             if fitting is None:
-                fitting = not found.better(index, place)
+                fitting = next(found.better(index, place), None) is None
                 if fitting:
                     found.places.append((score, place))
             away = query.home is not None and query.home in holding and run != query.home and not query.runs

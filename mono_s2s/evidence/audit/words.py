@@ -69,8 +69,8 @@ _SAME = {
     "triggers": "trigger",
     "ratios": "ratio",
     "rates": "rate",
-    "share": "ratio",
-    "proportion": "ratio",
+    "proportion": "share",
+    "fraction": "share",
     "universal": "uat",
     "orig": "clean",
     "original": "clean",
@@ -102,7 +102,9 @@ _NEAR = {
     "uat": ("trigger",),
     "trigger": ("uat",),
     "size": ("batch",),
-    "percent": ("relative", "pct", "rate", "ratio"),
+    "percent": ("share", "relative", "pct", "rate", "ratio"),
+    "ratio": ("share",),
+    "share": ("ratio",),
     "w": ("weight",),
     "example": ("n",),
     "rate": ("success",),
@@ -177,6 +179,10 @@ def likeness(form: str, word: str) -> float:
     return 0.0
 
 
+Unit = tuple[tuple[str, float], ...]
+Units = Iterable[tuple[Unit, float]]
+
+
 class Lexicon:
     """The words of all places, and which places each unit of a paper's text points to.
 
@@ -226,18 +232,16 @@ class Lexicon:
         return bool(self.pointed(unit))
 
 
-Units = Iterable[tuple[tuple[tuple[str, float], ...], float]]
-
-
-def scores(lexicon: Lexicon, own: Units, others: Units) -> dict[int, float]:
+def scores(lexicon: Lexicon, own: Units, others: Units, start: Mapping[int, float] | None = None) -> dict[int, float]:
     """How well each place fits, before what it costs to say more than was asked.
 
     Args:
         lexicon: the places.
         own: units about this number, with their weights.
         others: units about other rows and columns alone, with their weights.
+        start: scores to begin with.
     """
-    found: dict[int, float] = defaultdict(float)
+    found: dict[int, float] = defaultdict(float, start or {})
     for unit, weight in own:
         for number, value in lexicon.pointed(unit).items():
             found[number] += weight * value

@@ -20,7 +20,6 @@ from mono_s2s.evidence.audit import allow, claims, latex, page, report, results,
 from mono_s2s.evidence.audit.search import Index
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = ROOT / "experiment_results"
 
 
 def audit(folder, text, results_folders, **more):
@@ -134,19 +133,6 @@ def test_tables_from_different_runs_are_named(tmp_path, published, run):
     assert pair["tables"] == ["tab:rouge", "tab:hotflip"]
     assert [[name.rpartition("/")[2] for name in names] for names in pair["runs"]] == [["hpc"], ["lambda_seed_42"]]
     assert report.exit_code(found) == 5
-
-
-def test_our_own_tables_are_supported(tmp_path):
-    inputs = "".join(f"\\input{{{path}}}\n" for path in sorted((ROOT / "paper_evidence").glob("table_*.tex")))
-    (tmp_path / "allow.txt").write_text("# sizes that the notes round up in words\n\\b(32|64) examples\\b\n")
-    found = audit(tmp_path, inputs, [OURS], allow_file=tmp_path / "allow.txt")
-    assert wrong(found) == {}
-    assert found["counts"]["supported"] > 500
-    assert found["different_runs"] == []
-    assert found["unused_rules"] == []
-    # Numbers printed with their row's own seed or aggregate come from there.
-    rouge = next(table for table in found["tables"] if table["label"] == "tab:rouge-scores")
-    assert all("seed_42/evaluation_results.json" in entry["source"]["file"] for entry in rouge["numbers"])
 
 
 def other(number, draw):
