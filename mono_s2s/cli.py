@@ -9,11 +9,11 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from mono_s2s.files import BadInput, read_json, to_json, write_text
+from mono_s2s.files import BadInput, to_json, write_text
 
 app = typer.Typer(
     help="Look at what the pipeline was given and what it made. Run from the top folder of the checkout.",
@@ -60,42 +60,6 @@ def check(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _read_tables(numbers: list[int]) -> list[dict[str, Any]]:
-    """The rendered tables, by number; all of them for an empty list."""
-    paths = {int(path.stem.split("_")[1]): path for path in Path("paper_evidence").glob("table_*.json")}
-    if not paths:
-        raise BadInput("paper_evidence: no table_*.json here: run `dvc repro`, or go to the top folder of the checkout")
-    for number in numbers:
-        if number not in paths:
-            raise BadInput(f"table {number}: there are {', '.join(map(str, sorted(paths)))}")
-    return [read_json(paths[number]) for number in numbers or sorted(paths)]
-
-
-def _show(table: dict[str, Any], console: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(title=Text(table["caption"]), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column(Text(table["row_header"]))
-    spans = [column["span"] or "" for column in table["columns"]]
-    for place, column in enumerate(table["columns"]):
-        # The common title of neighbouring columns stands over the first of them.
-        over = "" if place and spans[place - 1] == spans[place] else spans[place]
-        title = f"{over}\n{column['title']}" if any(spans) else column["title"]
-        shown.add_column(Text(title), justify="right", vertical="bottom")
-    block = None
-    for row in table["rows"]:
-        if row["block"] != block:
-            block = row["block"]
-            shown.add_section()
-            shown.add_row(Text(block or "", style="italic"))
-        shown.add_row(Text(row["title"]), *(Text(cell["text"]) for cell in row["cells"]))
-    console.print(shown)
-    console.print(Text(table["note"], style="dim"))
-    console.print()
-
-
 @app.command()
 def tables(
     numbers: Annotated[list[int] | None, typer.Argument(help="Numbers of tables; all without any.")] = None,
@@ -105,8 +69,10 @@ def tables(
 
     Example: mono tables 5 6
     """
+    from mono_s2s.evidence import screens
+
     try:
-        found = _read_tables(numbers or [])
+        found = screens.rendered_tables(numbers or [])
     except BadInput as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
@@ -118,7 +84,7 @@ def tables(
     # A pipe has no width: leave lines whole there.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     for table in found:
-        _show(table, console)
+        screens.table(table, console)
 
 
 @app.command()
@@ -183,31 +149,6 @@ def zenodo(
     typer.echo(f"{out}: made from {citation.FILE}")
 
 
-def _show_sweep(found: dict[str, Any], console: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from mono_s2s.evidence import sweep as sweeps
-
-    seeds = ", ".join(map(str, found["seeds"]))
-    title = (
-        f"{found['study']}, scale {found['scale']}, seeds {seeds}; damage: {found['damage']}; "
-        f"perplexity ratio at most {found['perplexity_ratio_ceiling']} at every seed"
-    )
-    # Lines that are not in the table are left whole: some are commands, to be copied.
-    console.print(Text(title, style="italic"), soft_wrap=True)
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in sweeps.COLUMNS:
-        shown.add_column(name, justify="left" if name in ("variant", "eligible") else "right")
-    for row in found["variants"]:
-        shown.add_row(*map(Text, sweeps.cells(row)))
-    console.print(shown)
-    console.print(Text(sweeps.LEGEND, style="dim"), soft_wrap=True)
-    for paragraph in sweeps.words(found):
-        console.print(Text(paragraph), soft_wrap=True)
-
-
 @app.command()
 def sweep(
     study: Annotated[str | None, typer.Option(help="Which study; params.yaml's without it.")] = None,
@@ -218,6 +159,7 @@ def sweep(
 
     Exits with 1 where none is picked. Example: mono sweep --study foundation_llm_experiments
     """
+    from mono_s2s.evidence import screens
     from mono_s2s.evidence import sweep as sweeps
 
     try:
@@ -230,22 +172,9 @@ def sweep(
     else:
         from rich.console import Console
 
-        _show_sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
+        screens.sweep(found, Console() if sys.stdout.isatty() else Console(width=140))
     if not found["winner"]:
         raise typer.Exit(1)
-
-
-def _show_numbers(found: dict[str, Any], console: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("name", "text", "file and pointer"):
-        shown.add_column(name, overflow="fold")
-    for key, place in found.items():
-        shown.add_row(Text(key), Text(place.text), Text(f"{place.source}#{place.pointer}", style="dim"))
-    console.print(shown)
 
 
 @app.command()
@@ -258,7 +187,7 @@ def numbers(
 
     Example: mono numbers t5.hotflip.difference
     """
-    from mono_s2s.evidence import formatting, uses
+    from mono_s2s.evidence import formatting, screens, uses
     from mono_s2s.evidence import numbers as named
 
     try:
@@ -280,7 +209,7 @@ def numbers(
     elif chosen:
         from rich.console import Console
 
-        _show_numbers(chosen, Console() if sys.stdout.isatty() else Console(width=240))
+        screens.numbers(chosen, Console() if sys.stdout.isatty() else Console(width=240))
     for fault in [] if as_json else wrong:
         typer.echo(f"error: {fault}", err=True)
     if wrong:
@@ -385,21 +314,6 @@ def explain(
     raise typer.Exit(answers.explain(list_numbers, as_json))
 
 
-def _verified(as_json: bool) -> int:
-    from mono_s2s.evidence.verify import checking
-
-    found = checking.verify()
-    if as_json:
-        typer.echo(to_json(found.content()), nl=False)
-        return found.exit_code
-    for finding in found.listed():
-        typer.echo(f"{finding.kind}: {finding.line}", err=True)
-    looked = ", ".join(f"{number} {what}" for what, number in found.counts.items())
-    wrong = ", ".join(f"{number} {kind}" for kind, number in found.by_class().items())
-    typer.echo(f"not sound: {wrong} ({looked})" if wrong else f"sound: {looked}", err=bool(wrong))
-    return found.exit_code
-
-
 @app.command()
 def verify(
     reproduced: Annotated[
@@ -415,8 +329,10 @@ def verify(
     One line a finding. Exit codes: 0 sound; 10 identity, 11 schema, 12 numbers, 13 rendering, 14 records, 15 hashes
     (of several, the smallest); 16 not reproduced; 1 nothing could be compared. Example: mono verify
     """
+    from mono_s2s.evidence import screens
+
     if reproduced is None:
-        raise typer.Exit(_verified(as_json))
+        raise typer.Exit(screens.verified(as_json))
     from mono_s2s.evidence.verify import reproduced as reproducing
 
     try:
