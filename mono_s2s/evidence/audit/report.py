@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -209,6 +210,13 @@ def _problems(runs: Sequence[results.Run], printed: macros.Printed) -> list[str]
     return found + [f"\\evidence{{{key}}}: no such key among the paper's numbers" for key in sorted(printed.unknown)]
 
 
+@functools.cache
+def _rendered(file: str) -> bool:
+    """Whether a file says in its first line that the pipeline wrote it: nothing in it was typed."""
+    with Path(file).open(encoding="utf-8", errors="replace") as text:
+        return "rendered by stage tables" in text.readline()
+
+
 def _entries(index, found, allowed, printed, courts, label) -> list[dict[str, Any]]:
     said = judged(index, found, allowed)
     courts[label] = [item for item, _ in said]
@@ -217,9 +225,11 @@ def _entries(index, found, allowed, printed, courts, label) -> list[dict[str, An
         for place, verdict in enumerate(verdicts):
             number = claim.query.numbers[place]
             instead = None
-            if claim.printed[place] and verdict.status == UNSOURCED:
+            # In a sentence, words only hint at a place; a macro names it.
+            unsure = (UNSOURCED,) if claim.query.strict else (UNSOURCED, CONTRADICTED, ROUNDING)
+            if claim.printed[place] and verdict.status in unsure:
                 verdict = Verdict(ALLOWED, note="printed by \\evidence: `mono verify` answers for it")
-            if not claim.printed[place] and verdict.status != ALLOWED:
+            if not claim.printed[place] and verdict.status != ALLOWED and not _rendered(claim.file):
                 whole = claim.context.strip() if claim.query.strict else shown(number.text)
                 own = claim.query.own
                 instead = printed.instead(whole, own) or printed.instead(number.text, own)
