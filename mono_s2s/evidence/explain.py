@@ -139,7 +139,8 @@ def _uses(number: Printed, key: str) -> bool:
     if key == "statistics.confidence":
         return bool(parts & {"lower", "upper", "confidence"})
     if key == "statistics.alpha":
-        return bool(parts & {"rejected", "underpowered", "alpha"})
+        judged = {"rejected", "underpowered", "alpha", "decision", "reasons", "minimum_detectable"}
+        return bool(parts & judged) or pointer.startswith("/equivalence/")
     if key.startswith("statistics.families."):
         return key.split(".")[2] == study and pointer.startswith(("/tests/", "/families"))
     if key.startswith("statistics."):

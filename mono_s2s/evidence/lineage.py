@@ -117,7 +117,9 @@ def _of_metric(metric: str, part: str) -> set[str]:
     return {f"train.{arm}" for arm in arms or ARMS}
 
 
-_CORRECTED = ("", "/p_holm", "/rejected")
+_CORRECTED = ("", "/p_holm", "/rejected", "/decision", "/reasons")
+# Of the test of the clean cost, what params.yaml says and what follows from the metric's name.
+_DECLARED = ("better", "estimand", "margin", "metric", "unit", "words")
 # Top keys of the aggregated files that are of one kind; what params.yaml says is of no run.
 _WHOLE: dict[str, set[str]] = {
     "datasets": {"evaluate"},
@@ -131,8 +133,14 @@ _WHOLE: dict[str, set[str]] = {
 }
 
 
-def _aggregated(pointer: str, families: Iterable[Iterable[str]]) -> set[str]:
-    """Records behind a place in an aggregated file; `families` are those of the tests, which one p value draws on."""
+def _aggregated(pointer: str, families: Iterable[Iterable[str]], clean_cost: str | None) -> set[str]:
+    """Records behind a place in an aggregated file.
+
+    Args:
+        pointer: the place.
+        families: those of the tests, which one p value draws on.
+        clean_cost: the metric that is held against a margin.
+    """
     top, _, rest = pointer.removeprefix("/").partition("/")
     key, _, part = rest.partition("/")
     part = f"/{part}" if part else ""
@@ -142,6 +150,8 @@ def _aggregated(pointer: str, families: Iterable[Iterable[str]]) -> set[str]:
         # Holm's correction looks at every metric of the family.
         family = next((list(names) for names in families if key in names), [key]) if part in _CORRECTED else [key]
         return set().union(*(_of_metric(metric, "") for metric in family))
+    if top == "equivalence" and clean_cost is not None:
+        return set() if key in _DECLARED else _of_metric(clean_cost, "")
     if top in _WHOLE:
         return _WHOLE[top]
     if top == "attacks" and key in metadata.RECORDS:
@@ -157,6 +167,8 @@ class Origins:
     seeds: tuple[int, ...]
     # Of the tests, by study.
     families: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # The metric of the clean cost, by study.
+    clean_costs: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, source: str, pointer: str) -> Origin:
         """The origin of what stands at a JSON pointer of a file."""
@@ -165,7 +177,8 @@ class Origins:
             return Origin(None, (), frozenset(), aggregated=False)
         study, seed, name = found.groups()
         if seed is None:
-            records = _aggregated(pointer, self.families.get(study, {}).values())
+            families = self.families.get(study, {}).values()
+            records = _aggregated(pointer, families, self.clean_costs.get(study))
             return Origin(study, self.seeds, frozenset(records), aggregated=True)
         if name in collection.COPIED:
             records = {collection.COPIED[name]}

@@ -58,6 +58,9 @@ def origins(params: Params, root: Path = Path()) -> Origins:
     return Origins(
         seeds=tuple(dict.fromkeys([*params.seeds, *added])),
         families={study: content.get("families", {}) for study, content in found.items()},
+        clean_costs={
+            study: content["equivalence"]["metric"] for study, content in found.items() if "equivalence" in content
+        },
     )
 
 

@@ -8,7 +8,18 @@ import pytest
 from studies import SEEDS, STUDIES, STUDY, append, change, to_yaml
 
 from mono_s2s import files
-from mono_s2s.evidence import aggregation, causes, collection, explain, history, ledger, lineage, numbers, printed
+from mono_s2s.evidence import (
+    aggregation,
+    causes,
+    collection,
+    comparisons,
+    explain,
+    history,
+    ledger,
+    lineage,
+    numbers,
+    printed,
+)
 from mono_s2s.params import load_params
 
 HOTFLIP = "mono_s2s/attacks/hotflip.py"
@@ -255,8 +266,10 @@ def shaken(value):
 
 
 @pytest.mark.parametrize("record", RESULTS)
-def test_told_are_all_numbers_that_another_result_changes(asked, study, record):
+def test_told_are_all_numbers_that_another_result_changes(asked, study, record, monkeypatch):
     """Held against the arithmetic itself: results of one stage moved, everything added up and rendered again."""
+    # The results move and their examples stay, which is refused otherwise.
+    monkeypatch.setattr(comparisons, "_agree", lambda *_: None)
     stage, _, arm = record.partition(".")
     of_seeds = [f"{seed}-{arm}" if arm else seed for seed in SEEDS]
     params, everything = load_params(), set()

@@ -130,7 +130,9 @@ def test_plain_repro_repairs_an_edited_result_by_the_light_stage_alone(clone):  
 def test_forcing_the_arms_heals_a_poisoned_run_cache(clone):  # T7c
     tables = clone.tables()
     command, _ = poisoned_run_cache(clone)
-    clone.run("dvc repro -f -s " + " ".join(f"stages/dvc.yaml:hotflip@{STUDY}-{seed}" for seed in SEEDS))
+    clone.run(
+        "dvc repro -f -s " + " ".join(f"stages/dvc.yaml:hotflip@{study}-{seed}" for study in STUDIES for seed in SEEDS)
+    )
     clone.run(command)
     assert clone.tables() == tables
 

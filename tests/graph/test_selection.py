@@ -8,7 +8,7 @@ from clones import SEEDS, STUDIES, STUDY, Clone
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow]
 LOSSES = ("nll_per_token", "hotflip_delta_nll", "uat_delta_nll")
-LIGHT = {f"check@{STUDY}", "headline"}
+LIGHT = {*(f"check@{study}" for study in STUDIES), "headline"}
 
 
 def test_repro_ran_every_seed_and_built_every_table(template):
@@ -41,7 +41,7 @@ def test_experiment_on_a_finished_seed_runs_light_stages_only(clone):  # T2, T2b
     final = json.loads((clone.path / f"experiment_results/{STUDY}/seed_1337/final_results.json").read_text())
     assert headline["baseline"]["rougeL"] == final["metrics"]["evaluate.rougeL"]["baseline"]
     assert clone.evidence() == evidence
-    assert clone.stages_run(clone.run("dvc repro paper_evidence/dvc.yaml")) == []
+    assert set(clone.stages_run(clone.run("dvc repro paper_evidence/dvc.yaml"))) <= LIGHT
 
 
 def test_an_experiment_on_the_other_study_shows_that_one(clone):
@@ -98,7 +98,7 @@ def test_show_compares_under_one_set_of_columns(clone):
 def test_collecting_garbage_and_remotes_keep_every_paper_seed(clone, tmp_path):
     clone.run("dvc exp run -S seed=1337")
     clone.run("dvc gc -w -f")
-    assert clone.stages_run(clone.run("dvc repro")) == []
+    assert set(clone.stages_run(clone.run("dvc repro"))) <= LIGHT
     clone.run(
         f"dvc remote add -d local {tmp_path / 'remote'} && dvc push && git add -A && git commit -qm 'train: 1337'"
     )

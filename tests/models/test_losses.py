@@ -20,12 +20,7 @@ def model():
 @pytest.fixture(scope="module", params=["gpt_neox", "llama"])
 def decoder(request, text_encoding):
     """A decoder-only model that hears its input."""
-    made = architectures.build(learnable.SCRATCHES[request.param], text_encoding)
-    with torch.no_grad():
-        for weight in made.parameters():
-            if weight.ndim == 2:
-                weight.mul_(12)
-    return made.eval().requires_grad_(False)
+    return architectures.build(learnable.SCRATCHES[request.param], text_encoding).eval().requires_grad_(False)
 
 
 def continuations(count):
