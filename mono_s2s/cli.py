@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@contextmanager
+def _refusals(status: int = 1) -> Iterator[None]:
+    """Bad input in the block ends the command with one line and this exit status."""
+    try:
+        yield
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(status) from error
 
 
 def _checked(path: str) -> str | None:
@@ -71,11 +83,8 @@ def tables(
     """
     from mono_s2s.evidence import screens
 
-    try:
+    with _refusals():
         found = screens.rendered_tables(numbers or [])
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
         return
@@ -97,13 +106,10 @@ def checklist(
     """
     from mono_s2s.evidence import checklist as answers
 
-    try:
+    with _refusals():
         text = answers.render(answers.questions())
         if output:
             write_text(output, text)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     typer.echo(f"{output}: {text.count('**Open:**')} answers left to the authors" if output else text, nl=bool(output))
 
 
@@ -122,11 +128,8 @@ def crate(
     """
     from mono_s2s.evidence import crate as crates
 
-    try:
+    with _refusals():
         made = crates.write(out, allow_dirty=allow_dirty)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {len(made.payload.files)} files, {made.count('CreateAction')} actions, {size:.1f} MB")
 
@@ -141,11 +144,8 @@ def zenodo(
     """
     from mono_s2s.evidence import citation
 
-    try:
+    with _refusals():
         citation.write_zenodo(out)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     typer.echo(f"{out}: made from {citation.FILE}")
 
 
@@ -162,11 +162,8 @@ def sweep(
     from mono_s2s.evidence import screens
     from mono_s2s.evidence import sweep as sweeps
 
-    try:
+    with _refusals():
         found = sweeps.compare(study, scale)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
         typer.echo(to_json(found), nl=False)
     else:
@@ -190,7 +187,7 @@ def numbers(
     from mono_s2s.evidence import formatting, screens, uses
     from mono_s2s.evidence import numbers as named
 
-    try:
+    with _refusals():
         known = named.keys()
         bare = {key: formatting.bare(place.text) for key, place in known.items()}
         wrong = [fault for path in tex or [] for fault in uses.faults(path, bare)]
@@ -200,9 +197,6 @@ def numbers(
             if not matching:
                 raise BadInput(f"no number is called {name}{uses.nearest(name, known)}")
             chosen |= matching
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
         listed = {key: dataclasses.asdict(place) for key, place in chosen.items()}
         typer.echo(to_json({"numbers": listed, "faults": wrong}), nl=False)
@@ -240,15 +234,12 @@ def audit(
     from mono_s2s import files
     from mono_s2s.evidence.audit import report as auditing
 
-    try:
+    with _refusals():
         report, grids = auditing.audit(paper, [*results, *(more or [])], allow, numbers)
         if html is not None:
             from mono_s2s.evidence.audit import page
 
             files.write_text(html, page.render(report, grids))
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
         typer.echo(files.to_json(report), nl=False)
     else:
@@ -272,11 +263,8 @@ def duplicates(
     from mono_s2s import files
     from mono_s2s.evidence import duplicates as comparing
 
-    try:
+    with _refusals(2):
         report = comparing.find(folders)
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
     if as_json:
         typer.echo(files.to_json(report), nl=False)
     else:
@@ -335,11 +323,8 @@ def verify(
         raise typer.Exit(screens.verified(as_json))
     from mono_s2s.evidence.verify import reproduced as reproducing
 
-    try:
+    with _refusals():
         result = reproducing.compare(reproduced, reproducing.Tolerance(tolerance, absolute))
-    except BadInput as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
         typer.echo(to_json(result.content()), nl=False)
     else:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mono_s2s import files, paths, statistics
 from mono_s2s.evidence import collection, comparisons, metrics, schemas
+from mono_s2s.evidence.choices import ChoiceTask
 from mono_s2s.evidence.schemas import Model, Part
 from mono_s2s.files import BadInput
 from mono_s2s.params import Params
@@ -173,7 +174,7 @@ def _pooled_points(sets: Mapping[str, Any], weights: Mapping[str, int]) -> dict[
     return {point: {name: pooled(point, name) for name in names} for point, names in points.items()}
 
 
-def _choice_tasks(run: schemas.Evaluated) -> Mapping[str, schemas.ChoiceTask]:
+def _choice_tasks(run: schemas.Evaluated) -> Mapping[str, ChoiceTask]:
     choices = getattr(run, "multiple_choice", None)
     return {} if choices is None else choices.tasks
 

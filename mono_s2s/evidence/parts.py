@@ -12,6 +12,8 @@ from mono_s2s.files import BadInput
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
+# Three names, three entries: none may be missing.
+EACH_MODEL = Field(min_length=3)
 Share = Annotated[float, Field(ge=0, le=1)]
 Nats = Annotated[float, Field(ge=0)]
 Model = Literal["standard", "baseline", "monotonic"]

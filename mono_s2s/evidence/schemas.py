@@ -15,8 +15,10 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Field
 
 from mono_s2s import files
+from mono_s2s.evidence.choices import MultipleChoice
 from mono_s2s.evidence.data import DataStatistics
 from mono_s2s.evidence.parts import (
+    EACH_MODEL,
     Arm,
     Count,
     Identity,
@@ -106,10 +108,6 @@ class Training(Identity):
     best: Epoch
 
 
-# Three names, three entries: none may be missing.
-EACH_MODEL = Field(min_length=3)
-
-
 class Rouge(Part):
     """Mean F-measures over examples, 0 to 1; several references: the best for each example and measure."""
 
@@ -164,33 +162,6 @@ class TestSetText(Part):
     models: Annotated[dict[Model, QualityText], EACH_MODEL]
     # unigram: each token by its frequency in the training text.
     reference_points: Annotated[dict[Literal["unigram"], Perplexity], Field(min_length=1)]
-
-
-class Choices(Part):
-    """One model on one multiple-choice task."""
-
-    accuracy: Share
-    # One character an example, in the task's order: 1 where the model chose rightly.
-    outcomes: str = Field(pattern="^[01]+$")
-
-
-class ChoiceTask(Part):
-    """All models on one multiple-choice task."""
-
-    n: Positive
-    # SHA-256 over prompts and right answers: two runs that were asked the same have the same.
-    questions: Sha256
-    # The harness's name of what `accuracy` counts.
-    metric: str
-    models: Annotated[dict[Model, Choices], EACH_MODEL]
-
-
-class MultipleChoice(Part):
-    """Accuracy without further training, by lm-evaluation-harness."""
-
-    # Its version.
-    harness: str
-    tasks: dict[str, ChoiceTask] = Field(min_length=1)
 
 
 class Evaluated(Identity):

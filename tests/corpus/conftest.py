@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 from mono_s2s.corpus import building
 from mono_s2s.scale import load_scale
-from mono_s2s.sources import Corpus
+from mono_s2s.sources import Corpus, TextCorpus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,9 +28,9 @@ def built(toy, tmp_path_factory):
 
 @pytest.fixture
 def changed(toy):
-    """The toy section with other keys; dotted names."""
+    """The toy section (the module's own where it has one) with other keys; dotted names."""
 
-    def change(**keys) -> Corpus:
+    def change(**keys) -> Corpus | TextCorpus:
         content = toy.model_dump()
         for key, value in keys.items():
             node = content
@@ -38,7 +38,7 @@ def changed(toy):
             for step in steps:
                 node = node[step]
             node[last] = value
-        return Corpus.model_validate(content)
+        return type(toy).model_validate(content)
 
     return change
 

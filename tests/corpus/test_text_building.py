@@ -34,23 +34,6 @@ def built(toy, tmp_path_factory):
     return data, building.build(toy, STUDY, "toy", data, Path("data/toy"))
 
 
-@pytest.fixture
-def changed(toy):
-    """The toy section with other keys; dotted names."""
-
-    def change(**keys) -> TextCorpus:
-        content = toy.model_dump()
-        for key, value in keys.items():
-            node = content
-            *steps, last = key.split("__")
-            for step in steps:
-                node = node[step]
-            node[last] = value
-        return TextCorpus.model_validate(content)
-
-    return change
-
-
 def build(settings, data: Path, root: Path = ROOT, scale: str = "toy"):
     return building.build(settings, STUDY, scale, data, Path("data") / scale, root)
 
